@@ -1,0 +1,237 @@
+package configdef
+
+import (
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// Def is the ordered table of the keys of C.
+type Def[C any] struct {
+	Keys []Key[C]
+	// Rules check several keys together, after each key was parsed. They add
+	// errors with r.Fail.
+	Rules []func(c *C, r *Report)
+}
+
+// Report is the outcome of parsing: one Result for each declared key, in order,
+// and what was given beyond them.
+type Report struct {
+	Results []Result
+	Unknown []string // given keys that no table declares, sorted
+
+	byName map[string]int
+}
+
+// Result is one key with its parsed value and its errors.
+type Result struct {
+	Spec   *Spec
+	Value  Parsed
+	Errors []string // complete sentences in Java's wording
+}
+
+// Fail adds an error to a key: the complete sentence as Java gives it.
+func (r *Report) Fail(key, format string, args ...any) {
+	i, ok := r.byName[key]
+	if !ok {
+		r.add(Result{Spec: &Spec{Name: key, Ungrouped: true}, Value: Parsed{Null: true}})
+		i = r.byName[key]
+	}
+	r.Results[i].Errors = append(r.Results[i].Errors, fmt.Sprintf(format, args...))
+}
+
+// FailValue adds an error in the form of Java's ConfigException: "Invalid value
+// <v> for configuration <key>: <reason>".
+func (r *Report) FailValue(key, value, reason string) {
+	r.Fail(key, "Invalid value %s for configuration %s: %s", value, key, reason)
+}
+
+// Get returns the result of a key, nil if the table does not declare it.
+func (r *Report) Get(key string) *Result {
+	if i, ok := r.byName[key]; ok {
+		return &r.Results[i]
+	}
+	return nil
+}
+
+// Errors lists all error sentences in the order of the keys.
+func (r *Report) Errors() []string {
+	var all []string
+	for i := range r.Results {
+		all = append(all, r.Results[i].Errors...)
+	}
+	return all
+}
+
+// Merge appends the results of o; errors of a key that r has already are added
+// to it. Unknown keys of both that the other declares are dropped.
+func (r *Report) Merge(o *Report) {
+	for _, res := range o.Results {
+		if have := r.Get(res.Spec.Name); have != nil {
+			have.Errors = append(have.Errors, res.Errors...)
+			continue
+		}
+		r.add(res)
+	}
+	var unknown []string
+	for _, k := range r.Unknown {
+		if o.Get(k) == nil && r.Get(k) == nil {
+			unknown = append(unknown, k)
+		}
+	}
+	r.Unknown = unknown
+}
+
+func (r *Report) add(res Result) {
+	if r.byName == nil {
+		r.byName = map[string]int{}
+	}
+	r.byName[res.Spec.Name] = len(r.Results)
+	r.Results = append(r.Results, res)
+}
+
+// Parse reads props into a new C and reports every error, not the first. C is
+// only to be used when the report has no errors.
+func (d *Def[C]) Parse(props map[string]string) (C, *Report) {
+	var c C
+	r := &Report{}
+	declared := map[string]bool{}
+	for i := range d.Keys {
+		k := &d.Keys[i]
+		declared[k.Name] = true
+		for _, a := range k.Aliases {
+			declared[a] = true
+		}
+		res := parseKey(&k.Spec, props)
+		if k.Into != nil && len(res.Errors) == 0 && !res.Value.Null {
+			k.Into(&c, res.Value)
+		}
+		r.add(res)
+	}
+	for k := range props {
+		if !declared[k] {
+			r.Unknown = append(r.Unknown, k)
+		}
+	}
+	sort.Strings(r.Unknown)
+	for _, rule := range d.Rules {
+		rule(&c, r)
+	}
+	return c, r
+}
+
+// Specs returns the untyped view of the table, in order.
+func (d *Def[C]) Specs() []Spec {
+	specs := make([]Spec, len(d.Keys))
+	for i := range d.Keys {
+		specs[i] = d.Keys[i].Spec
+	}
+	return specs
+}
+
+// Validate parses props against an untyped table.
+func Validate(specs []Spec, props map[string]string) *Report {
+	d := Def[struct{}]{Keys: make([]Key[struct{}], len(specs))}
+	for i := range specs {
+		d.Keys[i].Spec = specs[i]
+	}
+	_, r := d.Parse(props)
+	return r
+}
+
+func parseKey(s *Spec, props map[string]string) Result {
+	res := Result{Spec: s, Value: Parsed{Null: true}}
+	text, given := props[s.Name]
+	for _, a := range s.Aliases {
+		if given {
+			break
+		}
+		text, given = props[a]
+	}
+	switch {
+	case given:
+	case s.Default != nil:
+		text = *s.Default
+	case s.Required:
+		res.Errors = append(res.Errors, fmt.Sprintf("Missing required configuration %q which has no default value.", s.Name))
+		return res
+	default:
+		if s.Check != nil {
+			if err := s.Check(s.Name, res.Value); err != nil {
+				res.Errors = append(res.Errors, invalid(s.Name, "null", err.Error()))
+			}
+		}
+		return res
+	}
+	v, err := ParseText(s.Type, text)
+	v.Given = given
+	res.Value = v
+	if err != nil {
+		res.Value = Parsed{Null: true, Given: given}
+		res.Errors = append(res.Errors, invalid(s.Name, text, err.Error()))
+	}
+	if s.Check != nil {
+		if err := s.Check(s.Name, res.Value); err != nil {
+			res.Errors = append(res.Errors, invalid(s.Name, res.Value.Show(s.Type), err.Error()))
+		}
+	}
+	return res
+}
+
+func invalid(name, value, reason string) string {
+	return fmt.Sprintf("Invalid value %s for configuration %s: %s", value, name, reason)
+}
+
+// Show is the value as Java's error texts print it; a password is hidden.
+func (v Parsed) Show(t Type) string {
+	switch {
+	case v.Null:
+		return "null"
+	case t == Password:
+		return "[hidden]"
+	case t == List:
+		return "[" + strings.Join(v.List, ", ") + "]"
+	}
+	return v.Text
+}
+
+// ParseText is ConfigDef.parseType for a text value.
+func ParseText(t Type, text string) (Parsed, error) {
+	trimmed := strings.TrimSpace(text)
+	v := Parsed{Text: trimmed}
+	switch t {
+	case Boolean:
+		switch {
+		case strings.EqualFold(trimmed, "true"):
+			v.Bool = true
+		case strings.EqualFold(trimmed, "false"):
+		default:
+			return v, fmt.Errorf("Expected value to be either true or false")
+		}
+		v.Text = strconv.FormatBool(v.Bool)
+	case Int, Short, Long:
+		bits := map[Type]int{Int: 32, Short: 16, Long: 64}[t]
+		n, err := strconv.ParseInt(trimmed, 10, bits)
+		if err != nil {
+			return v, fmt.Errorf("Not a number of type %s", t)
+		}
+		v.Int, v.Text = n, strconv.FormatInt(n, 10)
+	case Double:
+		f, err := strconv.ParseFloat(trimmed, 64)
+		if err != nil {
+			return v, fmt.Errorf("Not a number of type %s", t)
+		}
+		v.Float = f
+	case List:
+		if trimmed != "" {
+			for _, e := range strings.Split(trimmed, ",") {
+				v.List = append(v.List, strings.TrimSpace(e))
+			}
+		}
+		v.Text = strings.Join(v.List, ",")
+	case Password:
+		v.Text = text
+	}
+	return v, nil
+}

@@ -1,0 +1,133 @@
+// Package connectors is the contract between Culvert and a connector.
+//
+// A source has two methods, a sink has two methods, and a Plugin is a value
+// that says how to configure and make one. The batch is the unit of
+// acknowledgement. A connector never sees a Kafka client and keeps no global
+// state; what it needs comes with Env.
+package connectors
+
+import (
+	"context"
+	"log/slog"
+
+	"culvert/configdef"
+	"culvert/data"
+)
+
+// Kind tells sources from sinks.
+type Kind string
+
+// The kinds, spelled as REST answers spell them.
+const (
+	SourceKind Kind = "source"
+	SinkKind   Kind = "sink"
+)
+
+// Plugin describes one connector class. It is a value; connectors/all lists
+// them all.
+type Plugin struct {
+	Class   string   // com.mongodb.kafka.connect.MongoSinkConnector
+	Aliases []string // MongoSinkConnector, MongoSink, MongoDbAtlasSink
+	// Version as REST shows it; empty: that of the worker, as for Kafka's own connectors.
+	Version   string
+	TaskClass string // task.class in the config topic
+	Kind      Kind
+	// Spec lists the connector's own keys, in the order of Java's definition.
+	Spec func() []configdef.Spec
+	// Check validates the connector's own keys, all of them, and may dial within
+	// ctx. The errors go into the 400 answer.
+	Check func(ctx context.Context, props map[string]string) *configdef.Report
+	// Tasks makes the task configs. It is pure: the same props and max give the
+	// same tasks.
+	Tasks  func(props map[string]string, max int) ([]map[string]string, error)
+	Source func(ctx context.Context, env Env, task map[string]string) (Source, error)
+	Sink   func(ctx context.Context, env Env, task map[string]string) (Sink, error)
+}
+
+// Env is what a task's connector gets from the runtime.
+type Env struct {
+	Connector string
+	Task      int
+	Log       *slog.Logger // carries connector.context
+	// Offsets reads stored source offsets; nil for sinks.
+	Offsets OffsetReader
+	// Stored is what OffsetReader would give for all partitions of the connector.
+	// Waiting sets the reason that status shows while the task waits for something
+	// outside ("MongoDB at … does not answer: …"); empty ends it.
+	Waiting func(reason string)
+	// DataDir is culvert.data.dir; empty: nothing may be kept on disk.
+	DataDir string
+	// Topics creates and describes topics for a sink that writes to Kafka.
+	Topics Topics
+}
+
+// OffsetReader gives the stored offsets of a source's partitions, null Values
+// where nothing is stored. Partitions and offsets are Maps.
+type OffsetReader interface {
+	Load(ctx context.Context, partitions []data.Value) ([]data.Value, error)
+}
+
+// Topics is the small part of cluster administration that a connector may use.
+type Topics interface {
+	// Partitions returns the number of partitions, 0 if the topic does not exist.
+	// It never makes the broker create the topic.
+	Partitions(ctx context.Context, topic string) (int, error)
+	// Replication returns the replication factor of an existing topic.
+	Replication(ctx context.Context, topic string) (int, error)
+	// Create creates the topic if it is missing. Replication -1 is the broker's default.
+	Create(ctx context.Context, topic string, partitions int32, replication int16, configs map[string]string) error
+}
+
+// Source reads records from somewhere.
+type Source interface {
+	// Read appends at least one record to b and marks the offsets that b reaches
+	// (b.Mark). It blocks until it has something, or ctx ends. After an error the
+	// task fails by the error's class; Retry calls Read again.
+	Read(ctx context.Context, b *data.Batch) error
+	// Close ends the source; Read has returned. It may be called twice.
+	Close(ctx context.Context) error
+}
+
+// Sink writes records to somewhere.
+type Sink interface {
+	// Write returns nil when every record of b is durable downstream or marked
+	// with b.Fail. After a Retry error the same batch comes again, with back-off,
+	// for as long as it takes.
+	Write(ctx context.Context, b *data.Batch) error
+	// Close ends the sink; Write has returned. It may be called twice.
+	Close(ctx context.Context) error
+}
+
+// Optional abilities, asserted once when the task starts.
+type (
+	// Committer is a source that wants to know when a batch is produced and its
+	// marks are stored.
+	Committer interface {
+		Committed(ctx context.Context, b *data.Batch) error
+	}
+	// Assignable is a sink that wants to know which partitions it has.
+	Assignable interface {
+		Assigned(ctx context.Context, tps []data.TopicPartition) error
+		Revoked(ctx context.Context, tps []data.TopicPartition) error
+	}
+	// Checkpointer is a sink that keeps Kafka offsets with its data.
+	Checkpointer interface {
+		Restore(ctx context.Context, tps []data.TopicPartition) (data.Offsets, error)
+	}
+	// Limited is a sink that bounds the batches it takes.
+	Limited interface{ Limits() Limits }
+	// Transactional is a sink that writes to Kafka. Instead of Write, the task
+	// calls Encode and sends the messages together with the input offsets in one
+	// transaction of its own: begin and commit belong to the task.
+	Transactional interface {
+		// Encode appends the messages that b becomes to out. Records that cannot be
+		// encoded are marked with b.Fail. An error is retried or fatal by its class.
+		Encode(ctx context.Context, b *data.Batch, out []data.Message) ([]data.Message, error)
+	}
+)
+
+// Limits bounds a sink's batches; 0 is no bound of its own.
+type Limits struct {
+	MaxRecords int
+	MaxBytes   int
+}

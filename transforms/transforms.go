@@ -1,0 +1,67 @@
+// Package transforms is the contract of what stands between a connector and
+// Kafka: stateless transformations, and stateful ones that join and aggregate.
+package transforms
+
+import (
+	"context"
+	"log/slog"
+
+	"culvert/configdef"
+	"culvert/data"
+	"culvert/state"
+)
+
+// Transform is stateless. It works in place: rewrite a record, drop it
+// (b.Remove), or mark it with b.Fail. One goroutine at a time calls it.
+type Transform interface {
+	Apply(ctx context.Context, b *data.Batch) error
+}
+
+// Stateful sees every record of its partitions in order and may emit later. It
+// does no I/O, reads no clock and starts no goroutine: the same input gives the
+// same output, which is what makes replay sound.
+//
+// One Stateful works for one partition number of all its inputs (or for all
+// partitions, where the inputs are not copartitioned), with a state.Windows of
+// its own.
+type Stateful interface {
+	// Process takes the records of in, in order, and appends what they yield to
+	// out. Out's records point at the input that triggered them (Record.Input
+	// indexes in.Inputs). A bad record is marked with in.Fail. The error is for
+	// what stops the task.
+	Process(in, out *data.Batch, st state.Windows) error
+	// Advance says that event time reached t (milliseconds): windows close.
+	Advance(t int64, out *data.Batch, st state.Windows) error
+}
+
+// Plugin describes one transformation class. Exactly one of New and NewStateful
+// is set.
+type Plugin struct {
+	Class   string
+	Aliases []string
+	Spec    func() []configdef.Spec
+	// Check validates the keys, without their prefix "transforms.<alias>.".
+	Check func(props map[string]string) *configdef.Report
+	New   func(props map[string]string, log *slog.Logger) (Transform, error)
+	// NewStateful makes the plan of a stateful transformation.
+	NewStateful func(props map[string]string, log *slog.Logger) (Plan, error)
+}
+
+// Plan is a configured stateful transformation: what it reads and keeps.
+type Plan interface {
+	// Inputs are the topics it joins or aggregates.
+	Inputs() []string
+	// Copartitioned: state is per partition number, and tasks share them; else one
+	// task owns all partitions.
+	Copartitioned() bool
+	// Retention is how long a record of the topic stays needed after stream time
+	// has passed it, in milliseconds: what restore reads back.
+	Retention(topic string) int64
+	// EventTime tells the time of a record; usually its timestamp.
+	EventTime(topic string, r *data.Record, a *data.Arena) (int64, error)
+	// ByTimestamp reports whether EventTime is the record's own timestamp, so that
+	// a broker can find the position for a time.
+	ByTimestamp() bool
+	// Make makes the transformation for one owned partition number (-1: all).
+	Make(partition int32) Stateful
+}
