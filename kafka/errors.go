@@ -1,0 +1,5 @@
+package kafka
+
+import "errors"
+
+var errTodo = errors.New("not built yet")
