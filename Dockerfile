@@ -1,0 +1,20 @@
+FROM golang:1.26-bookworm AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN --mount=type=cache,target=/go/pkg/mod go mod download
+COPY . .
+ARG VERSION=dev
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    CGO_ENABLED=0 GOWORK=off go build -trimpath -ldflags="-s -w -X culvert/runtime/boot.version=${VERSION} -X culvert/runtime/boot.defaultDataDir=/var/lib/culvert" -o /out/culvert ./cmd/culvert \
+    && mkdir -p /out/data
+
+FROM gcr.io/distroless/static-debian12:nonroot
+COPY --from=build /out/culvert /usr/bin/culvert
+# A volume takes owner and mode of the folder that it first covers.
+COPY --from=build --chown=65532:65532 /out/data /var/lib/culvert
+VOLUME /var/lib/culvert
+USER 65532:65532
+EXPOSE 8083
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/usr/bin/culvert", "healthcheck"]
+ENTRYPOINT ["/usr/bin/culvert"]
+CMD ["worker"]
