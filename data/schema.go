@@ -116,8 +116,17 @@ func (s *Schema) Param(name string) (string, bool) {
 }
 
 // Equal reports whether s and o describe the same data: all parts, as Connect's
-// ConnectSchema.equals compares them.
-func (s *Schema) Equal(o *Schema) bool {
+// ConnectSchema.equals compares them. Schemas may contain themselves.
+func (s *Schema) Equal(o *Schema) bool { return s.equal(o, nil) }
+
+// comparison is a pair of structs that is being compared further up. Meeting it
+// again means a cycle, which adds nothing to the answer.
+type comparison struct {
+	a, b *Schema
+	up   *comparison
+}
+
+func (s *Schema) equal(o *Schema, up *comparison) bool {
 	if s == o {
 		return true
 	}
@@ -129,12 +138,20 @@ func (s *Schema) Equal(o *Schema) bool {
 	if s.HasDefault && !s.Default.Equal(o.Default) {
 		return false
 	}
+	if s.Kind == Struct {
+		for c := up; c != nil; c = c.up {
+			if c.a == s && c.b == o {
+				return true
+			}
+		}
+		up = &comparison{s, o, up}
+	}
 	for i := range s.Fields {
-		if s.Fields[i].Name != o.Fields[i].Name || !s.Fields[i].Schema.Equal(o.Fields[i].Schema) {
+		if s.Fields[i].Name != o.Fields[i].Name || !s.Fields[i].Schema.equal(o.Fields[i].Schema, up) {
 			return false
 		}
 	}
-	return s.Elem.Equal(o.Elem) && s.Key.Equal(o.Key)
+	return s.Elem.equal(o.Elem, up) && s.Key.equal(o.Key, up)
 }
 
 func equalParams(a, b []Param) bool {
