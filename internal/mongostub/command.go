@@ -1,0 +1,194 @@
+package mongostub
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"time"
+)
+
+// message is one OP_MSG, not copied.
+type message struct {
+	noReply bool
+	body    []byte
+	// payload is the document sequence (section kind 1), docs only; payloadOf its name.
+	payload   []byte
+	payloadOf string
+}
+
+var errMalformed = errors.New("malformed OP_MSG")
+
+func parseMsg(b []byte) (message, error) {
+	var m message
+	if len(b) < 5 {
+		return m, errMalformed
+	}
+	flags := binary.LittleEndian.Uint32(b)
+	if b = b[4:]; flags&1 != 0 && len(b) >= 4 {
+		b = b[:len(b)-4] // checksum, not checked
+	}
+	m.noReply = flags&2 != 0
+	for len(b) >= 5 {
+		kind, n := b[0], int(binary.LittleEndian.Uint32(b[1:]))
+		if n < 5 || n > len(b)-1 {
+			return m, errMalformed
+		}
+		section := b[1 : 1+n]
+		b = b[1+n:]
+		if kind == 0 {
+			m.body = section
+			continue
+		}
+		end := bytes.IndexByte(section[4:], 0)
+		if end < 0 {
+			return m, errMalformed
+		}
+		m.payloadOf, m.payload = string(section[4:4+end]), section[5+end:]
+	}
+	if len(m.body) < 5 {
+		return m, errMalformed
+	}
+	return m, nil
+}
+
+// run appends the reply document.
+func (s *Server) run(out []byte, m message) ([]byte, error) {
+	first, _, ok := next(inside(m.body))
+	if !ok {
+		return nil, errMalformed
+	}
+	name := string(first.name)
+	fault := s.take(name)
+	if fault != nil {
+		if fault.Delay > 0 {
+			time.Sleep(fault.Delay) // what a slow server looks like
+		}
+		switch {
+		case fault.Drop:
+			return nil, errDrop
+		case fault.Reply != nil:
+			return append(out, fault.Reply...), nil
+		case fault.Error != nil:
+			return appendError(out, fault.Error), nil
+		}
+	}
+	switch name {
+	case "hello", "isMaster", "ismaster":
+		return append(out, s.hello...), nil
+	case "ping", "endSessions", "killCursors", "create", "drop", "dropDatabase", "createIndexes":
+		return newDoc(out).double("ok", 1).bytes(), nil
+	case "buildInfo", "buildinfo":
+		return newDoc(out).str("version", "7.0.0").array("versionArray").int32("0", 7).int32("1", 0).int32("2", 0).int32("3", 0).
+			close().double("ok", 1).bytes(), nil
+	case "connectionStatus":
+		return newDoc(out).doc("authInfo").array("authenticatedUsers").close().array("authenticatedUserRoles").close().
+			close().double("ok", 1).bytes(), nil
+	case "insert", "update", "delete":
+		out, err := s.write(out, name, first.text(), m, fault)
+		if err == nil && fault != nil && fault.DropAfter {
+			return nil, errDrop
+		}
+		return out, err
+	case "bulkWrite":
+		return s.bulkWrite(out, m), nil
+	case "find":
+		return s.find(out, first.text(), m), nil
+	}
+	return appendError(out, &CommandError{Code: 59, Name: "CommandNotFound", Message: "no such command: '" + name + "'"}), nil
+}
+
+func appendError(out []byte, e *CommandError) []byte {
+	d := newDoc(out).double("ok", 0).str("errmsg", e.Message).int32("code", e.Code).str("codeName", e.Name)
+	if len(e.Labels) > 0 {
+		d.array("errorLabels")
+		for i, l := range e.Labels {
+			d.str(itoa(i), l)
+		}
+		d.close()
+	}
+	return d.bytes()
+}
+
+// statements calls do for each statement of a write command, in order, until
+// it reports false.
+func statements(m message, field string, do func(i int, doc []byte) bool) {
+	if m.payloadOf == field {
+		for i, rest := 0, m.payload; len(rest) >= 5; i++ {
+			n := int(binary.LittleEndian.Uint32(rest))
+			if n < 5 || n > len(rest) || !do(i, rest[:n]) {
+				return
+			}
+			rest = rest[n:]
+		}
+		return
+	}
+	list, ok := lookup(m.body, field)
+	if !ok || list.kind != typeArray {
+		return
+	}
+	for i, rest := 0, inside(list.data); ; i++ {
+		e, tail, ok := next(rest)
+		if !ok || !do(i, e.data) {
+			return
+		}
+		rest = tail
+	}
+}
+
+// isFalse reports whether the body's field is there and false.
+func isFalse(body []byte, name string) bool {
+	e, ok := lookup(body, name)
+	return ok && !e.truth()
+}
+
+func database(body []byte) string {
+	e, _ := lookup(body, "$db")
+	return e.text()
+}
+
+func (s *Server) write(out []byte, name, coll string, m message, fault *Fault) ([]byte, error) {
+	field := map[string]string{"insert": "documents", "update": "updates", "delete": "deletes"}[name]
+	if s.discard && fault == nil {
+		n := 0
+		statements(m, field, func(int, []byte) bool { n++; return true })
+		s.writes.Add(int64(n))
+		return newDoc(out).int32("n", int32(n)).int32("nModified", 0).double("ok", 1).bytes(), nil
+	}
+	w := &writer{s: s, name: name, ns: database(m.body) + "." + coll, ordered: !isFalse(m.body, "ordered"), fault: fault}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w.coll = s.collection(w.ns)
+	statements(m, field, w.do)
+	s.seen = append(s.seen, Command{Name: name, Namespace: w.ns, Ordered: w.ordered, N: w.total})
+	s.writes.Add(int64(w.n))
+	return w.reply(out), nil
+}
+
+// bulkWrite of MongoDB 8: counted, not applied.
+func (s *Server) bulkWrite(out []byte, m message) []byte {
+	n := int32(0)
+	statements(m, "ops", func(int, []byte) bool { n++; return true })
+	s.writes.Add(int64(n))
+	s.mu.Lock()
+	s.seen = append(s.seen, Command{Name: "bulkWrite", Ordered: !isFalse(m.body, "ordered"), N: int(n)})
+	s.mu.Unlock()
+	return newDoc(out).doc("cursor").int64("id", 0).str("ns", "admin.$cmd.bulkWrite").array("firstBatch").close().close().
+		int32("nErrors", 0).int32("nInserted", n).int32("nMatched", 0).int32("nModified", 0).int32("nUpserted", 0).
+		int32("nDeleted", 0).double("ok", 1).bytes()
+}
+
+func (s *Server) find(out []byte, coll string, m message) []byte {
+	ns := database(m.body) + "." + coll
+	filter, _ := lookup(m.body, "filter")
+	d := newDoc(out).doc("cursor").int64("id", 0).str("ns", ns).array("firstBatch")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := 0
+	for _, doc := range s.collection(ns).docs {
+		if doc != nil && matches(doc, filter.data) {
+			d.raw(itoa(i), doc)
+			i++
+		}
+	}
+	return d.close().close().double("ok", 1).bytes()
+}

@@ -1,0 +1,197 @@
+package mongostub
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Opcodes of the wire protocol.
+const (
+	opReply = 1
+	opQuery = 2004
+	opMsg   = 2013
+)
+
+// Server is a MongoDB on a loopback port. All methods are safe for concurrent use.
+type Server struct {
+	discard bool
+	hello   []byte
+	addr    string
+	writes  atomic.Int64
+	oids    atomic.Uint32
+
+	conns sync.WaitGroup
+
+	mu     sync.Mutex // guards what follows
+	ln     net.Listener
+	open   map[net.Conn]struct{}
+	faults []*Fault
+	seen   []Command
+	colls  map[string]*collection
+}
+
+// Options say what kind of server Start makes.
+type Options struct {
+	Discard bool   // count writes and forget them
+	Addr    string // listen here; empty: a free port of 127.0.0.1
+	// MaxWireVersion is what hello reports; 0 is that of MongoDB 7.0.
+	MaxWireVersion int32
+}
+
+// Start makes a server that listens.
+func Start(o Options) (*Server, error) {
+	if o.Addr == "" {
+		o.Addr = "127.0.0.1:0"
+	}
+	if o.MaxWireVersion == 0 {
+		o.MaxWireVersion = 21
+	}
+	s := &Server{discard: o.Discard, colls: map[string]*collection{}, hello: helloReply(o.MaxWireVersion)}
+	if err := s.listen(o.Addr); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) listen(addr string) error {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.ln, s.addr, s.open = ln, ln.Addr().String(), map[net.Conn]struct{}{}
+	s.mu.Unlock()
+	s.conns.Add(1)
+	go s.accept(ln)
+	return nil
+}
+
+// Addr is host:port. It stays the same over Stop and Restart.
+func (s *Server) Addr() string { return s.addr }
+
+// URI is a connection string for the server.
+func (s *Server) URI() string { return "mongodb://" + s.addr }
+
+// Stop closes the listener and every connection: the server is down. What was
+// stored stays. It may be called twice.
+func (s *Server) Stop() {
+	s.mu.Lock()
+	ln := s.ln
+	s.ln = nil
+	for c := range s.open {
+		_ = c.Close() // breaking the connection is the point
+	}
+	s.mu.Unlock()
+	if ln != nil {
+		_ = ln.Close() // nothing to be lost
+	}
+	s.conns.Wait()
+}
+
+// Restart listens again on the same port after Stop.
+func (s *Server) Restart() error { return s.listen(s.addr) }
+
+func (s *Server) accept(ln net.Listener) {
+	defer s.conns.Done()
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		if s.ln != ln {
+			s.mu.Unlock()
+			_ = c.Close() // came in while stopping
+			return
+		}
+		s.open[c] = struct{}{}
+		s.conns.Add(1)
+		s.mu.Unlock()
+		go s.serve(c)
+	}
+}
+
+func (s *Server) serve(c net.Conn) {
+	defer s.conns.Done()
+	defer func() {
+		_ = c.Close() // the peer is gone or was cut off on purpose
+		s.mu.Lock()
+		delete(s.open, c)
+		s.mu.Unlock()
+	}()
+	r := bufio.NewReaderSize(c, 64<<10)
+	var in, out []byte
+	var head [16]byte
+	for {
+		if _, err := io.ReadFull(r, head[:]); err != nil {
+			return
+		}
+		n := int(binary.LittleEndian.Uint32(head[:])) - 16
+		if n < 0 || n > 64<<20 {
+			return
+		}
+		if cap(in) < n {
+			in = make([]byte, n)
+		}
+		in = in[:n]
+		if _, err := io.ReadFull(r, in); err != nil {
+			return
+		}
+		id, op := binary.LittleEndian.Uint32(head[4:]), binary.LittleEndian.Uint32(head[12:])
+		var err error
+		if out, err = s.answer(out[:0], id, op, in); err != nil {
+			return
+		}
+		if len(out) > 0 {
+			if _, err := c.Write(out); err != nil {
+				return
+			}
+		}
+	}
+}
+
+var errDrop = errors.New("the connection is dropped by script")
+
+// answer appends the whole reply message to out; nothing for an unacknowledged write.
+func (s *Server) answer(out []byte, id, op uint32, body []byte) ([]byte, error) {
+	switch op {
+	case opQuery: // only ever the first hello of a connection
+		out = append(out, make([]byte, 16+20)...)
+		binary.LittleEndian.PutUint32(out[16+16:], 1) // one document
+		out = append(out, s.hello...)
+		return finish(out, id, opReply), nil
+	case opMsg:
+		m, err := parseMsg(body)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, make([]byte, 16+5)...) // header, flags, section kind 0
+		if out, err = s.run(out, m); err != nil || m.noReply {
+			return nil, err
+		}
+		return finish(out, id, opMsg), nil
+	}
+	return nil, errors.New("unexpected opcode")
+}
+
+func finish(out []byte, id, op uint32) []byte {
+	binary.LittleEndian.PutUint32(out, uint32(len(out)))
+	binary.LittleEndian.PutUint32(out[8:], id)
+	binary.LittleEndian.PutUint32(out[12:], op)
+	return out
+}
+
+func helloReply(wire int32) []byte {
+	d := newDoc(nil).bool("helloOk", true).bool("ismaster", true).bool("isWritablePrimary", true)
+	d.int32("maxBsonObjectSize", 16<<20).int32("maxMessageSizeBytes", 48000000).int32("maxWriteBatchSize", 100000)
+	d.head(0x09, "localTime")
+	d.b = binary.LittleEndian.AppendUint64(d.b, uint64(time.Now().UnixMilli()))
+	return d.int32("logicalSessionTimeoutMinutes", 30).int32("connectionId", 1).int32("minWireVersion", 0).
+		int32("maxWireVersion", wire).bool("readOnly", false).double("ok", 1).bytes()
+}
