@@ -42,6 +42,19 @@ func (c *Cell) Value(a *Arena) (Value, *Schema, error) {
 	return c.val, c.schema, c.err
 }
 
+// Err is the error that decoding ended with. It is nil while nobody has asked
+// for the value; it does not decode.
+func (c *Cell) Err() error { return c.err }
+
+// Forget drops what was decoded from the wire form, so that the next Value
+// decodes again: after an error that a wait can cure. A cell that was set keeps
+// its value.
+func (c *Cell) Forget() {
+	if c.wire {
+		*c = WireCell(c.raw, c.dec)
+	}
+}
+
 // Set replaces the content; the wire form is gone.
 func (c *Cell) Set(v Value, s *Schema) { *c = ValueCell(v, s) }
 
