@@ -63,10 +63,15 @@ func (p *Process) Spawn() error {
 
 // WaitReady waits until the server answers, or has ended.
 func (p *Process) WaitReady(ctx context.Context) error {
+	return p.WaitReadyEvery(ctx, 50*time.Millisecond)
+}
+
+// WaitReadyEvery is WaitReady that asks at the given interval.
+func (p *Process) WaitReadyEvery(ctx context.Context, interval time.Duration) error {
 	if p.ready == nil {
 		return nil
 	}
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	var last error
 	for {

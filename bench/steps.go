@@ -1,0 +1,323 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"culvert/test/servers"
+)
+
+// run is a worker of either runtime that has one connector to work on.
+type run struct {
+	*servers.Process
+	url   string
+	stats string // file that our worker leaves its allocations in; "" for Java
+}
+
+func (b *bed) ourWorker(ctx context.Context, name string, props map[string]string) (*run, error) {
+	port, err := servers.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	all := servers.WorkerProps(b.kafka.Addr, name, port)
+	for k, v := range props {
+		all[k] = v
+	}
+	file := filepath.Join(b.dir, name+".properties")
+	if err := servers.WriteProperties(file, all); err != nil {
+		return nil, err
+	}
+	url := fmt.Sprintf("http://127.0.0.1:%d", port)
+	stats := filepath.Join(b.dir, name+".stats")
+	p := servers.New("culvert "+name, filepath.Join(b.dir, name+".log"), []string{"BENCH_STATS=" + stats}, servers.Answers(url+"/connectors"), b.self, "worker", file)
+	return &run{Process: p, url: url, stats: stats}, p.Start(ctx)
+}
+
+func (b *bed) javaWorker(ctx context.Context, name string, props map[string]string) (*run, error) {
+	c, err := servers.NewConnect(ctx, b.dir, b.kafka.Addr, name, props)
+	if err != nil {
+		return nil, err
+	}
+	return &run{Process: c.Process, url: c.URL}, c.Start(ctx)
+}
+
+// allocations ends our worker and returns its allocations since the first third.
+func (r *run) allocations(units int) (float64, error) {
+	if err := r.Stop(20 * time.Second); err != nil {
+		return 0, err
+	}
+	raw, err := os.ReadFile(r.stats)
+	if err != nil {
+		return 0, fmt.Errorf("%w\n%s", err, r.Tail())
+	}
+	var s memStats
+	err = json.Unmarshal(raw, &s)
+	return float64(s.Mallocs) / float64(units), err
+}
+
+func (r *run) post(ctx context.Context, name string, config map[string]string) error {
+	_, err := call(ctx, "POST", r.url+"/connectors", map[string]any{"name": name, "config": config})
+	return err
+}
+
+// start measures the time from the start of the process to the first answer, and
+// the memory of a worker without connectors.
+func (b *bed) start(ctx context.Context) error {
+	r := row{name: "start to GET / (ms)", unit: "ms", target: "≤ 300 ms"}
+	idle := row{name: "resident, idle (MB)", unit: "MB", target: "≤ 60 MB"}
+	port, err := servers.FreePort()
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(b.dir, "start.properties")
+	if err := servers.WriteProperties(file, servers.WorkerProps(b.kafka.Addr, "start", port)); err != nil {
+		return err
+	}
+	p := servers.New("culvert", filepath.Join(b.dir, "start.log"), nil, servers.Answers(fmt.Sprintf("http://127.0.0.1:%d/", port)), b.culvert, "worker", file)
+	var best time.Duration
+	for range 3 { // the first one makes the topics
+		began := time.Now()
+		if err := p.Spawn(); err != nil {
+			return err
+		}
+		if err := p.WaitReadyEvery(ctx, 2*time.Millisecond); err != nil {
+			return err
+		}
+		if took := time.Since(began); best == 0 || took < best {
+			best = took
+		}
+		rss, err := p.RSS()
+		if err != nil {
+			return err
+		}
+		idle.ours = float64(rss) / (1 << 20)
+		if err := p.Stop(10 * time.Second); err != nil {
+			return err
+		}
+	}
+	r.ours = float64(best.Microseconds()) / 1000
+	if b.java {
+		began := time.Now()
+		j, err := b.javaWorker(ctx, "start-java", nil)
+		if err != nil {
+			return err
+		}
+		defer j.Kill()
+		r.java = float64(time.Since(began).Milliseconds())
+		rss, err := j.RSS()
+		if err != nil {
+			return err
+		}
+		idle.java = float64(rss) / (1 << 20)
+	}
+	b.rows = append(b.rows, r, idle)
+	return nil
+}
+
+func (b *bed) source(ctx context.Context) error {
+	r := row{name: "source, CPU each", unit: "µs"}
+	count := b.made("floor-produce")
+	u, err := b.floor(ctx, int64(b.records), count, "floor-produce", b.kafka.Addr, "floor-produce", fmt.Sprint(b.records))
+	if err != nil {
+		return err
+	}
+	r.floor = u.micros
+	w, err := b.ourWorker(ctx, "source", nil)
+	if err != nil {
+		return err
+	}
+	defer w.Kill()
+	err = w.post(ctx, "source", map[string]string{
+		"connector.class": "DatagenConnector", "kafka.topic": "sourced", "quickstart": "MACD_ORDERS", "max.interval": "0",
+		"iterations": fmt.Sprint(b.records), "random.seed": "1",
+	})
+	if err != nil {
+		return err
+	}
+	if u, err = b.watch(ctx, w.Process, int64(b.records)/3, int64(b.records), b.made("sourced")); err != nil {
+		return err
+	}
+	r.ours = u.micros
+	r.allocs, err = w.allocations(b.records)
+	r.hasAllocs = true
+	b.rows = append(b.rows, r)
+	return err
+}
+
+func (b *bed) insertJSON(ctx context.Context) error {
+	return b.sink(ctx, "insert-json", "floor-insert", "≤ 1.5 × floor, ≥ 2.5 × less than Java", func(i int) ([]byte, []byte) { return orderKey(i), jsonDocument(i) },
+		map[string]string{}, map[string]string{"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false"}, nil)
+}
+
+func (b *bed) upsertJSON(ctx context.Context) error {
+	return b.sink(ctx, "upsert-json", "floor-upsert", "", func(i int) ([]byte, []byte) { return orderKey(i), jsonDocument(i) },
+		map[string]string{
+			"document.id.strategy": "com.mongodb.kafka.connect.sink.processor.id.strategy.KafkaMetaDataStrategy",
+			"writemodel.strategy":  "com.mongodb.kafka.connect.sink.writemodel.strategy.ReplaceOneDefaultStrategy",
+		}, map[string]string{"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false"}, nil)
+}
+
+func (b *bed) insertAvro(ctx context.Context) error {
+	id, err := b.registerItem(ctx, "insert-avro-value")
+	if err != nil {
+		return err
+	}
+	return b.sink(ctx, "insert-avro", "floor-insert", "", avroItems(id), map[string]string{},
+		map[string]string{"value.converter": "io.confluent.connect.avro.AvroConverter", "value.converter.schema.registry.url": b.registry.URL},
+		map[string]string{
+			"value.converter":                                "io.apicurio.registry.utils.converter.AvroConverter",
+			"value.converter.apicurio.registry.url":          registryRoot(b.registry.URL),
+			"value.converter.apicurio.registry.as-confluent": "true", "value.converter.apicurio.registry.use-id": "contentId",
+		})
+}
+
+// sink measures a MongoDB sink over a topic of b.records records. JavaConverter
+// replaces converter for the Java worker where the two need different keys.
+func (b *bed) sink(ctx context.Context, name, floor, target string, record func(i int) (key, value []byte), config, converter, javaConverter map[string]string) error {
+	if err := fill(ctx, b.kafka.Addr, name, 2, b.records, record); err != nil {
+		return err
+	}
+	r := row{name: name + ", CPU each", unit: "µs", target: target}
+	n := int64(b.records)
+	u, err := b.floor(ctx, n, b.writes(), floor, b.kafka.Addr, name, b.mongo.URI())
+	if err != nil {
+		return err
+	}
+	r.floor = u.micros
+	connector := func(converter map[string]string) map[string]string {
+		c := map[string]string{
+			"connector.class": "com.mongodb.kafka.connect.MongoSinkConnector", "topics": name, "connection.uri": b.mongo.URI(), "database": "bench", "collection": "c",
+		}
+		for _, m := range []map[string]string{config, converter} {
+			for k, v := range m {
+				c[k] = v
+			}
+		}
+		return c
+	}
+	w, err := b.ourWorker(ctx, name, nil)
+	if err != nil {
+		return err
+	}
+	defer w.Kill()
+	count := b.writes()
+	if err := w.post(ctx, name, connector(converter)); err != nil {
+		return err
+	}
+	if u, err = b.watch(ctx, w.Process, n/3, n, count); err != nil {
+		return err
+	}
+	r.ours = u.micros
+	work := row{name: name + ", peak resident (MB)", unit: "MB", ours: float64(u.peakRSS) / (1 << 20), target: "≤ 60 MB"}
+	if r.allocs, err = w.allocations(b.records); err != nil {
+		return err
+	}
+	r.hasAllocs = true
+	if b.java {
+		if javaConverter == nil {
+			javaConverter = converter
+		}
+		if err := b.javaSink(ctx, name, connector(javaConverter), n, &r, &work); err != nil {
+			return err
+		}
+	}
+	b.rows = append(b.rows, r, work)
+	return nil
+}
+
+func (b *bed) javaSink(ctx context.Context, name string, config map[string]string, n int64, r, work *row) error {
+	j, err := b.javaWorker(ctx, name+"-java", nil)
+	if err != nil {
+		return err
+	}
+	defer j.Kill()
+	count := b.writes()
+	if err := j.post(ctx, name+"-java", config); err != nil {
+		return err
+	}
+	u, err := b.watch(ctx, j.Process, n/3, n, count)
+	if err != nil {
+		return err
+	}
+	r.java, work.java = u.micros, float64(u.peakRSS)/(1<<20)
+	return nil
+}
+
+func (b *bed) join(ctx context.Context) error {
+	for _, side := range []string{"left", "right"} {
+		record := func(i int) ([]byte, []byte) {
+			return orderKey(i), fmt.Appendf(nil, `{"order_id":"%s","%s_amount":%d.25,"%s_note":"a note of some length on this side"}`, orderKey(i), side, i%1000, side)
+		}
+		if err := fill(ctx, b.kafka.Addr, "join-"+side, 2, b.pairs, record); err != nil {
+			return err
+		}
+	}
+	r := row{name: "join, CPU a pair", unit: "µs", target: "≥ 6 × less than Kafka Streams"}
+	w, err := b.ourWorker(ctx, "join", nil)
+	if err != nil {
+		return err
+	}
+	defer w.Kill()
+	err = w.post(ctx, "join", map[string]string{
+		"connector.class": "culvert.connectors.TopicSink", "topics": "join-left,join-right", "topic": "joined",
+		"key.converter":   "org.apache.kafka.connect.storage.StringConverter",
+		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
+		"transforms": "join", "transforms.join.type": "culvert.transforms.StreamJoin", "transforms.join.copartitioned": "true",
+		"transforms.join.left.topic": "join-left", "transforms.join.right.topic": "join-right", "transforms.join.on": "order_id", "transforms.join.within": "24 hours",
+	})
+	if err != nil {
+		return err
+	}
+	n := int64(b.pairs)
+	u, err := b.watch(ctx, w.Process, n/3, n, b.made("joined"))
+	if err != nil {
+		return err
+	}
+	r.ours = u.micros
+	work := row{name: "join, peak resident (MB)", unit: "MB", ours: float64(u.peakRSS) / (1 << 20)}
+	if r.allocs, err = w.allocations(b.pairs); err != nil {
+		return err
+	}
+	r.hasAllocs = true
+	if b.java {
+		p, err := b.streams(ctx)
+		if err != nil {
+			return err
+		}
+		defer p.Kill()
+		if u, err = b.watch(ctx, p, n/3, n, b.made("joined-streams")); err != nil {
+			return err
+		}
+		r.java, work.java = u.micros, float64(u.peakRSS)/(1<<20)
+	}
+	b.rows = append(b.rows, r, work)
+	return nil
+}
+
+// streams compiles and starts the Kafka Streams program that does the same join.
+func (b *bed) streams(ctx context.Context) (*servers.Process, error) {
+	jars, err := servers.KafkaJars(ctx)
+	if err != nil {
+		return nil, err
+	}
+	classes := filepath.Join(b.dir, "classes")
+	if out, err := exec.CommandContext(ctx, "javac", "-cp", jars+"/*", "-d", classes, "bench/java/StreamsJoin.java").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("javac: %w\n%s", err, out)
+	}
+	if err := fill(ctx, b.kafka.Addr, "joined-streams", 2, 0, nil); err != nil {
+		return nil, err
+	}
+	p := servers.New("streams", filepath.Join(b.dir, "streams.log"), nil, nil, "java", "-Xmx1g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+		"-cp", jars+"/*:"+classes, "StreamsJoin", b.kafka.Addr, "bench-streams", "join-left", "join-right", "joined-streams", filepath.Join(b.dir, "streams-state"))
+	return p, p.Start(ctx)
+}
+
+// registryRoot is the address of the registry's own API.
+func registryRoot(ccompat string) string {
+	return ccompat[:len(ccompat)-len("/apis/ccompat/v7")] + "/apis/registry/v2"
+}
