@@ -125,8 +125,12 @@ func Explain(err error) string {
 	if err == nil {
 		return ""
 	}
-	if e := Of(err); e != nil && e.Fix != "" {
-		return err.Error() + "\nTo fix it: " + e.Fix
+	text := err.Error()
+	for _, c := range causes(err) {
+		text += "\nCaused by: " + c
 	}
-	return err.Error()
+	if e := Of(err); e != nil && e.Fix != "" {
+		text += "\nTo fix it: " + e.Fix
+	}
+	return text
 }
