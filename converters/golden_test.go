@@ -10,13 +10,16 @@ import (
 
 	"culvert/converters"
 	jsonconv "culvert/converters/json"
+	"culvert/converters/number"
+	"culvert/converters/raw"
+	"culvert/converters/text"
 	"culvert/data"
 	"culvert/internal/golden"
 )
 
 func plugins() map[string]converters.Plugin {
 	m := map[string]converters.Plugin{}
-	for _, p := range []converters.Plugin{jsonconv.Plugin()} {
+	for _, p := range append(number.Plugins(), jsonconv.Plugin(), raw.Plugin(), text.Plugin()) {
 		m[p.Class] = p
 	}
 	return m
@@ -114,8 +117,8 @@ func encodes(conv converters.Converter, c *golden.VectorCase, schema, value json
 	return nil
 }
 
-// number is a float in Java's scientific form.
-var number = regexp.MustCompile(`-?[0-9]+\.[0-9]+E-?[0-9]+`)
+// scientific is a float in Java's scientific form.
+var scientific = regexp.MustCompile(`-?[0-9]+\.[0-9]+E-?[0-9]+`)
 
 // shorterNumbers accepts a shorter form of the same number: Java 17 prints some
 // numbers with more digits than are needed.
@@ -128,7 +131,7 @@ func shorterNumbers(got, want []byte) bool {
 			}
 			return strconv.AppendFloat(nil, f, 'e', -1, bits)
 		}
-		if bytes.Equal(number.ReplaceAllFunc(got, canonical), number.ReplaceAllFunc(want, canonical)) {
+		if bytes.Equal(scientific.ReplaceAllFunc(got, canonical), scientific.ReplaceAllFunc(want, canonical)) {
 			return true
 		}
 	}
