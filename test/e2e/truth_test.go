@@ -1,0 +1,185 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sort"
+	"testing"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/hamba/avro/v2"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"culvert/connectors/datagen/macd"
+)
+
+// counts are how often each pair was found.
+type counts map[macd.Pair]int
+
+// against compares with the truth: none missing, none doubled, none invented.
+func (c counts) against(pairs []macd.Pair) error {
+	want := map[macd.Pair]bool{}
+	var missing, doubled, invented []string
+	for _, p := range pairs {
+		want[p] = true
+		if c[p] == 0 {
+			missing = append(missing, p.PaymentID)
+		}
+	}
+	for p, n := range c {
+		if !want[p] {
+			invented = append(invented, fmt.Sprint(p))
+		} else if n > 1 {
+			doubled = append(doubled, fmt.Sprintf("%s×%d", p.PaymentID, n))
+		}
+	}
+	if len(missing)+len(doubled)+len(invented) == 0 {
+		return nil
+	}
+	return fmt.Errorf("of %d pairs: %d missing %s, %d doubled %s, %d invented %s", len(pairs),
+		len(missing), some(missing), len(doubled), some(doubled), len(invented), some(invented))
+}
+
+func some(list []string) []string {
+	sort.Strings(list)
+	return list[:min(len(list), 5)]
+}
+
+// rowsOf reads a joined topic as a read_committed reader sees it, to its end.
+func rowsOf(t *testing.T, topic string) counts {
+	t.Helper()
+	cfg := sarama.NewConfig()
+	cfg.Version = sarama.V3_6_0_0
+	cfg.Consumer.IsolationLevel = sarama.ReadCommitted
+	client, err := sarama.NewClient([]string{shared.kafka.Addr}, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	consumer, err := sarama.NewConsumerFromClient(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer consumer.Close()
+	partitions, err := client.Partitions(topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := counts{}
+	decode := rowDecoder(t)
+	for _, p := range partitions {
+		readPartition(t, client, consumer, topic, p, func(m *sarama.ConsumerMessage) {
+			pair := decode(m)
+			if pair.OrderID != string(m.Key) {
+				t.Errorf("row of %v has the key %q", pair, m.Key)
+			}
+			rows[pair]++
+		})
+	}
+	return rows
+}
+
+// readPartition reads to the last stable offset. Transaction markers take offsets
+// that no message has, so the end is reached when the reader has nothing more for
+// a while; the count is then compared with the truth, which tells a cut.
+func readPartition(t *testing.T, client sarama.Client, consumer sarama.Consumer, topic string, p int32, each func(*sarama.ConsumerMessage)) {
+	t.Helper()
+	end, err := client.GetOffset(topic, p, sarama.OffsetNewest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pc, err := consumer.ConsumePartition(topic, p, sarama.OffsetOldest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pc.Close()
+	quiet := 3 * time.Second
+	timer := time.NewTimer(quiet)
+	defer timer.Stop()
+	for {
+		select {
+		case m := <-pc.Messages():
+			each(m)
+			if m.Offset == end-1 {
+				return
+			}
+			timer.Reset(quiet)
+		case <-timer.C:
+			return
+		}
+	}
+}
+
+// rowDecoder reads order_id and payment_id of Avro rows in the registry's format.
+func rowDecoder(t *testing.T) func(m *sarama.ConsumerMessage) macd.Pair {
+	schemas := map[uint32]avro.Schema{}
+	return func(m *sarama.ConsumerMessage) macd.Pair {
+		if len(m.Value) < 5 || m.Value[0] != 0 {
+			t.Fatalf("offset %d of %s is not in the registry's format: %x", m.Offset, m.Topic, m.Value)
+		}
+		id := binary.BigEndian.Uint32(m.Value[1:5])
+		if schemas[id] == nil {
+			status, body := rest(t, http.MethodGet, fmt.Sprintf("%s/schemas/ids/%d", shared.registry.URL, id), nil)
+			var answer struct{ Schema string }
+			if err := json.Unmarshal(body, &answer); err != nil || status != http.StatusOK {
+				t.Fatalf("schema %d: %d %s", id, status, body)
+			}
+			schemas[id] = avro.MustParse(answer.Schema)
+		}
+		var row map[string]any
+		if err := avro.Unmarshal(schemas[id], m.Value[5:], &row); err != nil {
+			t.Fatal(err)
+		}
+		return macd.Pair{OrderID: fmt.Sprint(row["order_id"]), PaymentID: fmt.Sprint(row["payment_id"])}
+	}
+}
+
+// documentsOf counts the pairs of a MongoDB collection.
+func documentsOf(t *testing.T, database, collection string) (counts, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	client, err := mongo.Connect(options.Client().ApplyURI(shared.mongo.URI))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = client.Disconnect(context.WithoutCancel(ctx)) }()
+	cursor, err := client.Database(database).Collection(collection).Find(ctx, bson.D{})
+	if err != nil {
+		return nil, err
+	}
+	docs := counts{}
+	for cursor.Next(ctx) {
+		var d struct {
+			OrderID   string `bson:"order_id"`
+			PaymentID string `bson:"payment_id"`
+		}
+		if err := cursor.Decode(&d); err != nil {
+			return nil, err
+		}
+		docs[macd.Pair{OrderID: d.OrderID, PaymentID: d.PaymentID}]++
+	}
+	return docs, errors.Join(cursor.Err(), cursor.Close(ctx))
+}
+
+// countDocuments asks the server for the number alone.
+func countDocuments(t *testing.T, database, collection string) (int64, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	client, err := mongo.Connect(options.Client().ApplyURI(shared.mongo.URI))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = client.Disconnect(context.WithoutCancel(ctx)) }()
+	return client.Database(database).Collection(collection).CountDocuments(ctx, bson.D{})
+}
