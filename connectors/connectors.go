@@ -11,6 +11,7 @@ import (
 	"log/slog"
 
 	"culvert/configdef"
+	"culvert/converters"
 	"culvert/data"
 )
 
@@ -59,6 +60,12 @@ type Env struct {
 	DataDir string
 	// Topics creates and describes topics for a sink that writes to Kafka.
 	Topics Topics
+	// Converter resolves the converter of a sink that writes to Kafka. Prefix is the
+	// name of a key of the task's config, such as "output.value.converter": if the
+	// key is set, its class with the keys under prefix + "." (side Key: as a key
+	// converter); else the converter of the same side that the task reads with
+	// (key.converter, value.converter, header.converter of connector or worker).
+	Converter func(prefix string, side converters.Side) (converters.Factory, error)
 }
 
 // OffsetReader gives the stored offsets of a source's partitions, null Values

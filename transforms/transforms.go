@@ -27,8 +27,14 @@ type Transform interface {
 type Stateful interface {
 	// Process takes the records of in, in order, and appends what they yield to
 	// out. Out's records point at the input that triggered them (Record.Input
-	// indexes in.Inputs). A bad record is marked with in.Fail. The error is for
-	// what stops the task.
+	// indexes in.Inputs) and share its memory: in is released after out. A bad
+	// record is marked with in.Fail.
+	//
+	// After an error of class Retry (a registry that does not answer) Process is
+	// called again with the same in and out, when the caller likes: it goes on
+	// with the record at which it stopped. After any other error the state is to
+	// be given up (Discard) and restored; the error's class says whether the task
+	// may do that by itself.
 	Process(in, out *data.Batch, st state.Windows) error
 	// Advance says that event time reached t (milliseconds): windows close.
 	Advance(t int64, out *data.Batch, st state.Windows) error
@@ -49,7 +55,8 @@ type Plugin struct {
 
 // Plan is a configured stateful transformation: what it reads and keeps.
 type Plan interface {
-	// Inputs are the topics it joins or aggregates.
+	// Inputs are the topics it joins or aggregates. Input i is side i of its
+	// state.Windows.
 	Inputs() []string
 	// Copartitioned: state is per partition number, and tasks share them; else one
 	// task owns all partitions.
@@ -64,4 +71,27 @@ type Plan interface {
 	ByTimestamp() bool
 	// Make makes the transformation for one owned partition number (-1: all).
 	Make(partition int32) Stateful
+}
+
+// Optional abilities of a Plan or a Stateful, asserted once by the task.
+type (
+	// Shaped is a Plan that says what its state means. State that was kept under
+	// another shape is not used: it goes into state.ID.
+	Shaped interface{ Shape() string }
+	// Decoding is a Stateful that keeps records in wire form. It is told before
+	// the first Process how to read those of an input: a snapshot may hold records
+	// of a topic that no batch has brought yet.
+	Decoding interface {
+		Decoders(of func(topic string) (key, value data.Decoder))
+	}
+	// Counting is a Stateful that counts, for metrics. Counts may be called from
+	// any goroutine.
+	Counting interface{ Counts() Counts }
+)
+
+// Counts are totals since the Stateful was made.
+type Counts struct {
+	Rows    uint64 // emitted
+	Skipped uint64 // null key or null value
+	Late    uint64 // too old to be kept; it was still joined with what is there
 }

@@ -1,0 +1,278 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"culvert/data"
+	"culvert/fault"
+)
+
+// Any sequence of operations gives the same answers whether everything is in
+// memory, or spilled at random moments, or saved and loaded in between.
+func TestMemoryEqualsSpilled(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	fs := vfs.NewMem()
+	id := ID{Connector: "c"}
+	open := func() (*Store, *Local) {
+		s := Open(Options{Dir: "/data", FS: fs, MemoryBytes: 64 << 10})
+		return s, s.Take(id, 20_000, 5000)
+	}
+	s, l := open()
+	want := memory(t).Take(id, 20_000, 5000)
+	now, spills, loads := int64(0), 0, 0
+	tp := data.TopicPartition{Topic: "in"}
+	for i := range 30_000 {
+		now += int64(rnd.IntN(5))
+		at := max(0, now-int64(rnd.ExpFloat64()*2000))
+		side, key := rnd.IntN(2), fmt.Sprint("key", rnd.IntN(300))
+		value := fmt.Sprint(i, strings.Repeat("x", rnd.IntN(300)))
+		if a, b := put(t, l, side, key, at, value), put(t, want, side, key, at, value); a != b {
+			t.Fatalf("put %d: %v, want %v", i, a, b)
+		}
+		from := at - int64(rnd.IntN(20_000))
+		to := at + int64(rnd.IntN(3000))
+		key = fmt.Sprint("key", rnd.IntN(300))
+		expect(t, list(t, l, 1-side, key, from, to), list(t, want, 1-side, key, from, to)...)
+		if rnd.IntN(200) == 0 {
+			before := l.Bytes()
+			if err := l.Checkpoint(data.Offsets{tp: int64(i)}); err != nil {
+				t.Fatal(err)
+			}
+			if l.Bytes() < before {
+				spills++
+			}
+		}
+		if rnd.IntN(2000) == 0 {
+			if err := l.Save(data.Offsets{tp: int64(i)}); err != nil {
+				t.Fatal(err)
+			}
+			if rnd.IntN(2) == 0 {
+				put(t, l, 0, "key1", now, "after the snapshot: must be gone")
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+				s, l = open()
+			} else {
+				l = s.Take(id, 20_000, 5000)
+			}
+			if o := l.Load(data.Offsets{tp: int64(i)}); o[tp] != int64(i) {
+				t.Fatalf("loaded %v at %d", o, i)
+			}
+			loads++
+		}
+	}
+	if spills < 10 || loads < 3 {
+		t.Errorf("only %d spills and %d loads", spills, loads)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A crash after a spill: the picture on disk is the one of the last write, and
+// stands for its offsets.
+func TestSpillIsASnapshot(t *testing.T) {
+	s := Open(Options{Dir: "/data", FS: vfs.NewMem(), MemoryBytes: 1})
+	defer s.Close()
+	id := ID{Connector: "c"}
+	tp := data.TopicPartition{Topic: "in"}
+	l := s.Take(id, 1000)
+	put(t, l, 0, "k", 1, "a")
+	if err := l.Checkpoint(data.Offsets{tp: 1}); err != nil || l.Bytes() != 0 {
+		t.Fatalf("checkpoint: %v, %d bytes", err, l.Bytes())
+	}
+	put(t, l, 0, "k", 1, "b")
+	if err := l.Checkpoint(data.Offsets{tp: 2}); err != nil {
+		t.Fatal(err)
+	}
+	put(t, l, 0, "k", 1, "lost in the crash")
+	l = s.Take(id, 1000)
+	if o := l.Load(data.Offsets{tp: 2}); o[tp] != 2 {
+		t.Fatalf("loaded %v, want 2", o)
+	}
+	expect(t, list(t, l, 0, "k", 0, 10), "a@1", "b@1")
+}
+
+func TestExpiredSegmentsLeaveTheDisk(t *testing.T) {
+	s := Open(Options{Dir: "/data", FS: vfs.NewMem(), MemoryBytes: 1})
+	defer s.Close()
+	l := s.Take(ID{Connector: "c"}, 8000)
+	for i := range int64(200) {
+		put(t, l, 0, "k", i*1000, strings.Repeat("x", 10_000))
+		if err := l.Checkpoint(data.Offsets{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(list(t, l, 0, "k", 0, 1<<60)); n != 8 {
+		t.Errorf("%d entries are visible, want 8", n)
+	}
+	if err := s.disk.db.Compact(t.Context(), []byte{0}, []byte{255}, false); err != nil {
+		t.Fatal(err)
+	}
+	if size := s.disk.db.Metrics().Total().TablesSize; size > 40*10_000 {
+		t.Errorf("%d bytes on disk for 8 entries of 10000", size)
+	}
+}
+
+// fullDisk is a file system on which writes fail while full is set.
+func fullDisk(full *atomic.Bool) vfs.FS {
+	return errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if full.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsWrite && op.Kind != errorfs.OpRemove {
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+}
+
+func TestFullDisk(t *testing.T) {
+	for name, when := range map[string]string{"at_first_use": "open", "while_working": "write"} {
+		t.Run(name, func(t *testing.T) {
+			var full atomic.Bool
+			full.Store(when == "open")
+			s := Open(Options{Dir: "/data", FS: fullDisk(&full), MemoryBytes: 1})
+			defer s.Close()
+			tp := data.TopicPartition{Topic: "in"}
+			id := ID{Connector: "orders-join", Partition: 3}
+			l := s.Take(id, 1000)
+			if when == "write" {
+				put(t, l, 0, "k", 1, "a")
+				if err := l.Checkpoint(data.Offsets{tp: 1}); err != nil {
+					t.Fatal(err)
+				}
+				full.Store(true)
+			} else {
+				put(t, l, 0, "k", 1, "a")
+			}
+			put(t, l, 0, "k", 2, "b")
+			for range 3 {
+				err := l.Checkpoint(data.Offsets{tp: 2})
+				if !fault.Is(err, fault.Retry) || fault.Of(err).Code != CodeDisk || !errors.Is(err, syscall.ENOSPC) {
+					t.Fatalf("checkpoint on a full disk: %v", err)
+				}
+				for _, part := range []string{"orders-join", "partition 3", "/data/join-state", "culvert.data.dir", "culvert.state.memory.bytes"} {
+					if text := fault.Explain(err); !strings.Contains(text, part) {
+						t.Errorf("%q is not in: %s", part, text)
+					}
+				}
+				expect(t, list(t, l, 0, "k", 2, 10), "b@2")
+			}
+			full.Store(false)
+			if err := l.Checkpoint(data.Offsets{tp: 2}); err != nil {
+				t.Fatalf("checkpoint with room again: %v", err)
+			}
+			expect(t, list(t, l, 0, "k", 0, 10), "a@1", "b@2")
+			l = s.Take(id, 1000)
+			if o := l.Load(data.Offsets{tp: 2}); o[tp] != 2 {
+				t.Fatalf("loaded %v, want 2", o)
+			}
+			expect(t, list(t, l, 0, "k", 0, 10), "a@1", "b@2")
+		})
+	}
+}
+
+// A snapshot that cannot be written is not an error: nothing depends on it.
+func TestSnapshotOnFullDisk(t *testing.T) {
+	var full atomic.Bool
+	full.Store(true)
+	s := Open(Options{Dir: "/data", FS: fullDisk(&full), SnapshotEvery: 1})
+	defer s.Close()
+	l := s.Take(ID{Connector: "c"}, 1000)
+	put(t, l, 0, "k", 1, "a")
+	if err := l.Checkpoint(data.Offsets{}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, list(t, l, 0, "k", 0, 10), "a@1")
+}
+
+func TestUnreadableSpill(t *testing.T) {
+	var broken atomic.Bool
+	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if broken.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsRead {
+			return syscall.EIO
+		}
+		return nil
+	}))
+	s := Open(Options{Dir: "/data", FS: fs, MemoryBytes: 1})
+	l := s.Take(ID{Connector: "c"}, 1000)
+	put(t, l, 0, "k", 1, "a")
+	if err := l.Checkpoint(data.Offsets{}); err != nil {
+		t.Fatal(err)
+	}
+	broken.Store(true)
+	err := l.Fetch(0, []byte("k"), 0, 10, func(Entry) error { return nil })
+	if !IsLost(err) || !fault.Is(err, fault.Retry) {
+		t.Fatalf("fetch: %v, want %s", err, CodeLost)
+	}
+	broken.Store(false)
+	l.Discard()
+	expect(t, list(t, l, 0, "k", 0, 10))
+	put(t, l, 0, "k", 1, "restored")
+	if err := l.Checkpoint(data.Offsets{}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, list(t, l, 0, "k", 0, 10), "restored@1")
+}
+
+// An owner that was abandoned cannot write over its successor's state.
+func TestTakeFencesTheOldOwner(t *testing.T) {
+	s := Open(Options{Dir: "/data", FS: vfs.NewMem(), MemoryBytes: 1})
+	defer s.Close()
+	id := ID{Connector: "c", Partition: 1}
+	old := s.Take(id, 1000)
+	put(t, old, 0, "k", 1, "a")
+	if err := old.Checkpoint(offsets(1)); err != nil {
+		t.Fatal(err)
+	}
+	l := s.Take(id, 1000)
+	if o := l.Load(offsets(1)); o == nil {
+		t.Fatal("not loaded")
+	}
+	put(t, old, 0, "k", 2, "from the dead")
+	for what, err := range map[string]error{
+		"save": old.Save(offsets(2)), "checkpoint": old.Checkpoint(offsets(2)),
+		"fetch": old.Fetch(0, []byte("k"), 0, 10, func(Entry) error { return nil }),
+	} {
+		if !fault.Is(err, fault.Fenced) {
+			t.Errorf("%s of the old owner: %v, want Fenced", what, err)
+		}
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	put(t, l, 0, "k", 3, "b")
+	if err := l.Save(offsets(2)); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, list(t, l, 0, "k", 0, 10), "a@1", "b@3")
+}
+
+func TestDrop(t *testing.T) {
+	s := Open(Options{Dir: "/data", FS: vfs.NewMem()})
+	defer s.Close()
+	for _, c := range []string{"gone", "stays"} {
+		l := s.Take(ID{Connector: c, Partition: 1}, 1000)
+		put(t, l, 0, "k", 1, c)
+		if err := errors.Join(l.Save(offsets(1)), l.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Drop("gone"); err != nil {
+		t.Fatal(err)
+	}
+	for c, want := range map[string]bool{"gone": false, "stays": true} {
+		if got := s.Take(ID{Connector: c, Partition: 1}, 1000).Load(offsets(1)) != nil; got != want {
+			t.Errorf("%s: loaded is %v", c, got)
+		}
+	}
+}
