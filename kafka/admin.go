@@ -2,8 +2,14 @@ package kafka
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/IBM/sarama"
 
 	"culvert/data"
+	"culvert/fault"
 )
 
 // Positions for ListOffsets and Consumer.Add; ListOffsets takes a timestamp in
@@ -37,65 +43,425 @@ type OffsetMeta struct {
 
 // Admin looks at the cluster and changes topics and offsets. All calls are safe
 // for concurrent use. An error of class Retry means that the cluster did not
-// answer in time: ask again.
-type Admin struct{}
+// answer within the request timeout (request.timeout.ms): ask again.
+type Admin struct {
+	c *cluster
+}
 
 // OpenAdmin connects. When no broker answers within the request timeout the
 // error is of class Retry.
-func OpenAdmin(ctx context.Context, s Settings) (*Admin, error) { return nil, errTodo }
+func OpenAdmin(ctx context.Context, s Settings) (*Admin, error) {
+	c, err := openCluster(s, AdminRole)
+	if err != nil {
+		return nil, err
+	}
+	a := &Admin{c: c}
+	if _, err := a.Topics(ctx, anyTopic); err != nil {
+		c.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// anyTopic is asked for when the topic does not matter: sarama cannot ask for
+// none, and asking for all of them is dear.
+const anyTopic = "__consumer_offsets"
+
+// try is retry within the request timeout.
+func (a *Admin) try(ctx context.Context, what string, f func(ctx context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, a.c.opts.requestTimeout)
+	defer cancel()
+	return a.c.retry(limited, what, func() error { return f(limited) })
+}
 
 // ClusterID returns the id that GET / shows.
-func (a *Admin) ClusterID(ctx context.Context) (string, error) { return "", errTodo }
+func (a *Admin) ClusterID(ctx context.Context) (string, error) {
+	err := a.try(ctx, "ask for the cluster id", func(ctx context.Context) error {
+		_, err := a.c.metadata(ctx, []string{anyTopic})
+		return err
+	})
+	a.c.mu.Lock()
+	defer a.c.mu.Unlock()
+	return a.c.id, err
+}
 
 // Topics describes the named topics. One that does not exist is absent from the
 // answer, and is not created by asking.
 func (a *Admin) Topics(ctx context.Context, names ...string) (map[string]TopicInfo, error) {
-	return nil, errTodo
+	found := map[string]TopicInfo{}
+	if len(names) == 0 {
+		return found, nil
+	}
+	err := a.try(ctx, "describe topics", func(ctx context.Context) error {
+		resp, err := a.c.metadata(ctx, names)
+		if err != nil {
+			return err
+		}
+		for _, t := range resp.Topics {
+			switch t.Err {
+			case sarama.ErrNoError, sarama.ErrLeaderNotAvailable:
+				info := TopicInfo{Partitions: len(t.Partitions)}
+				if len(t.Partitions) > 0 {
+					info.Replication = int16(len(t.Partitions[0].Replicas))
+				}
+				found[t.Name] = info
+			case sarama.ErrUnknownTopicOrPartition, sarama.ErrInvalidTopic:
+			default:
+				return answered("describe topic "+t.Name, t.Err)
+			}
+		}
+		return nil
+	})
+	return found, err
 }
 
 // AllTopics lists the names of all topics that this principal may see, sorted.
-func (a *Admin) AllTopics(ctx context.Context) ([]string, error) { return nil, errTodo }
-
-// TopicConfigs returns all configs of a topic with the values in force, defaults
-// included.
-func (a *Admin) TopicConfigs(ctx context.Context, topic string) (map[string]string, error) {
-	return nil, errTodo
+func (a *Admin) AllTopics(ctx context.Context) ([]string, error) {
+	var names []string
+	err := a.try(ctx, "list topics", func(ctx context.Context) error {
+		resp, err := a.c.metadata(ctx, nil)
+		if err != nil {
+			return err
+		}
+		names = names[:0]
+		for _, t := range resp.Topics {
+			if t.Err == sarama.ErrNoError || t.Err == sarama.ErrLeaderNotAvailable {
+				names = append(names, t.Name)
+			}
+		}
+		return nil
+	})
+	slices.Sort(names)
+	return names, err
 }
 
-// CreateTopic creates a topic. One that exists is false, nil.
+// TopicConfigs returns all configs of a topic with the values in force, defaults
+// included. A topic that does not exist is NotFound.
+func (a *Admin) TopicConfigs(ctx context.Context, topic string) (map[string]string, error) {
+	what := "read the configs of topic " + topic
+	configs := map[string]string{}
+	err := a.try(ctx, what, func(ctx context.Context) error {
+		var resp *sarama.DescribeConfigsResponse
+		err := a.c.askAny(ctx, func(b *sarama.Broker) (err error) {
+			resp, err = b.DescribeConfigs(&sarama.DescribeConfigsRequest{Version: 4,
+				Resources: []*sarama.ConfigResource{{Type: sarama.TopicResource, Name: topic}}})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, r := range resp.Resources {
+			if code := sarama.KError(r.ErrorCode); code == sarama.ErrUnknownTopicOrPartition {
+				return fault.New(fault.NotFound, "kafka.no_topic", "topic %s does not exist", topic)
+			} else if code != sarama.ErrNoError {
+				return answered(what, code)
+			}
+			for _, e := range r.Configs {
+				configs[e.Name] = e.Value
+			}
+		}
+		return nil
+	})
+	return configs, err
+}
+
+// CreateTopic creates a topic and waits until every broker asked knows it. One
+// that exists is false, nil.
 func (a *Admin) CreateTopic(ctx context.Context, spec TopicSpec) (created bool, err error) {
-	return false, errTodo
+	what := "create topic " + spec.Name
+	err = a.try(ctx, what, func(ctx context.Context) error {
+		if a.c.controller() < 0 {
+			if _, err := a.c.metadata(ctx, []string{anyTopic}); err != nil {
+				return err
+			}
+		}
+		detail := &sarama.TopicDetail{NumPartitions: spec.Partitions, ReplicationFactor: spec.Replication,
+			ConfigEntries: make(map[string]*string, len(spec.Configs))}
+		for k, v := range spec.Configs {
+			detail.ConfigEntries[k] = &v
+		}
+		var resp *sarama.CreateTopicsResponse
+		err := a.c.ask(ctx, a.c.controller(), mainLane, a.c.opts.requestTimeout, func(b *sarama.Broker) (err error) {
+			resp, err = b.CreateTopics(&sarama.CreateTopicsRequest{Version: 5, Timeout: a.c.opts.requestTimeout,
+				TopicDetails: map[string]*sarama.TopicDetail{spec.Name: detail}})
+			return err
+		})
+		if err != nil {
+			a.c.forgetController()
+			return err
+		}
+		e := resp.TopicErrors[spec.Name]
+		if e == nil || e.Err == sarama.ErrNoError {
+			created = true
+			return nil
+		}
+		switch e.Err {
+		case sarama.ErrTopicAlreadyExists:
+			return nil
+		case sarama.ErrNotController:
+			a.c.forgetController()
+		}
+		return refused(what, e)
+	})
+	if err == nil && created {
+		err = a.awaitTopic(ctx, spec.Name)
+	}
+	return created, err
+}
+
+// refused adds the broker's own words, which say what is wrong with a topic.
+func refused(what string, e *sarama.TopicError) error {
+	err := answered(what, e.Err)
+	if e.ErrMsg != nil && *e.ErrMsg != "" {
+		f := fault.Of(err)
+		f.Err = fmt.Errorf("%s: %s", what, *e.ErrMsg)
+		switch e.Err {
+		case sarama.ErrInvalidReplicationFactor, sarama.ErrInvalidPartitions, sarama.ErrInvalidConfig, sarama.ErrInvalidTopic,
+			sarama.ErrPolicyViolation:
+			f.Class = fault.Config
+		}
+	}
+	return err
+}
+
+// awaitTopic waits until metadata shows a new topic with its leaders, so that who
+// created it can use it.
+func (a *Admin) awaitTopic(ctx context.Context, topic string) error {
+	return a.try(ctx, "wait for topic "+topic, func(ctx context.Context) error {
+		codes, err := a.c.refresh(ctx, topic)
+		if err != nil {
+			return err
+		}
+		if code := codes[topic]; code != sarama.ErrNoError {
+			return answered("wait for topic "+topic, code)
+		}
+		n, _ := a.c.partitions(topic)
+		for p := range n {
+			if a.c.leader(data.TopicPartition{Topic: topic, Partition: int32(p)}) < 0 {
+				return answered("wait for topic "+topic, sarama.ErrLeaderNotAvailable)
+			}
+		}
+		return nil
+	})
+}
+
+func (c *cluster) forgetController() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.control = -1
 }
 
 // ListOffsets gives for each partition the offset at Earliest, Latest,
 // LatestCommitted, or that of the first record with at least the given timestamp
-// (milliseconds); the end where there is none.
+// (milliseconds); the end where there is none. A topic or partition that does not
+// exist is waited for like an absent leader, and Retry in the end.
 func (a *Admin) ListOffsets(ctx context.Context, tps []data.TopicPartition, at int64) (data.Offsets, error) {
-	return nil, errTodo
+	var found data.Offsets
+	err := a.try(ctx, "list offsets", func(ctx context.Context) (err error) {
+		found, err = a.c.listOffsets(ctx, tps, at)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var after []data.TopicPartition
+	for _, tp := range tps {
+		if found[tp] < 0 { // no record as young as that
+			after = append(after, tp)
+		}
+	}
+	if len(after) > 0 {
+		ends, err := a.ListOffsets(ctx, after, Latest)
+		if err != nil {
+			return nil, err
+		}
+		for tp, o := range ends {
+			found[tp] = o
+		}
+	}
+	return found, nil
+}
+
+// listOffsets asks the leaders once. Partitions that fail make the whole fail.
+func (c *cluster) listOffsets(ctx context.Context, tps []data.TopicPartition, at int64) (data.Offsets, error) {
+	isolation := sarama.ReadUncommitted
+	if at == LatestCommitted {
+		at, isolation = Latest, sarama.ReadCommitted
+	}
+	byLeader, err := c.byLeader(ctx, tps)
+	if err != nil {
+		return nil, err
+	}
+	found := make(data.Offsets, len(tps))
+	for broker, part := range byLeader {
+		req := &sarama.OffsetRequest{Version: 6, IsolationLevel: isolation}
+		for _, tp := range part {
+			req.AddBlock(tp.Topic, tp.Partition, at, 1)
+		}
+		var resp *sarama.OffsetResponse
+		err := c.ask(ctx, broker, mainLane, c.opts.requestTimeout, func(b *sarama.Broker) (err error) {
+			resp, err = b.GetAvailableOffsets(req)
+			return err
+		})
+		if err != nil {
+			c.forgetLeaders(part)
+			return nil, err
+		}
+		for _, tp := range part {
+			block := resp.GetBlock(tp.Topic, tp.Partition)
+			if block == nil {
+				return nil, fmt.Errorf("%w: partition %s-%d is missing in the answer", errTransport, tp.Topic, tp.Partition)
+			}
+			if block.Err != sarama.ErrNoError {
+				c.forgetLeaders(part)
+				return nil, answered(fmt.Sprintf("list offsets of %s-%d", tp.Topic, tp.Partition), block.Err)
+			}
+			found[tp] = block.Offset
+		}
+	}
+	return found, nil
+}
+
+// byLeader groups partitions by the broker that leads them and looks the leaders
+// up where they are not known. Retry when one has none.
+func (c *cluster) byLeader(ctx context.Context, tps []data.TopicPartition) (map[int32][]data.TopicPartition, error) {
+	var ask []string
+	for _, tp := range tps {
+		if c.leader(tp) < 0 && !slices.Contains(ask, tp.Topic) {
+			ask = append(ask, tp.Topic)
+		}
+	}
+	if len(ask) > 0 {
+		codes, err := c.refresh(ctx, ask...)
+		if err != nil {
+			return nil, err
+		}
+		for t, code := range codes {
+			if code != sarama.ErrNoError {
+				return nil, answered("ask for the leaders of topic "+t, code)
+			}
+		}
+	}
+	byLeader := map[int32][]data.TopicPartition{}
+	for _, tp := range tps {
+		l := c.leader(tp)
+		if l < 0 {
+			return nil, answered(fmt.Sprintf("ask for the leader of %s-%d", tp.Topic, tp.Partition), sarama.ErrLeaderNotAvailable)
+		}
+		byLeader[l] = append(byLeader[l], tp)
+	}
+	return byLeader, nil
+}
+
+// forgetLeaders makes the next byLeader ask again.
+func (c *cluster) forgetLeaders(tps []data.TopicPartition) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, tp := range tps {
+		if v := c.topics[tp.Topic]; v != nil && int(tp.Partition) < len(v.leaders) {
+			v.leaders[tp.Partition] = -1
+		}
+	}
 }
 
 // GroupOffsets returns the committed offsets of a group, for the given
 // partitions or, with nil, for all. A partition without one is absent. Stable
 // waits until no transaction has an open commit on them.
 func (a *Admin) GroupOffsets(ctx context.Context, group string, tps []data.TopicPartition, stable bool) (map[data.TopicPartition]OffsetMeta, error) {
-	return nil, errTodo
+	var found map[data.TopicPartition]OffsetMeta
+	err := a.try(ctx, "read the offsets of group "+group, func(ctx context.Context) error {
+		return a.c.atCoordinator(ctx, group, func(ctx context.Context, broker int32) (err error) {
+			found, err = a.c.fetchOffsets(ctx, broker, group, tps, stable)
+			return err
+		})
+	})
+	return found, err
 }
 
 // CommitGroupOffsets commits for a group that has no members. With members the
 // error is of class Conflict.
 func (a *Admin) CommitGroupOffsets(ctx context.Context, group string, offsets map[data.TopicPartition]OffsetMeta) error {
-	return errTodo
+	if len(offsets) == 0 {
+		return nil
+	}
+	err := a.try(ctx, "commit offsets of group "+group, func(ctx context.Context) error {
+		return a.c.atCoordinator(ctx, group, func(ctx context.Context, broker int32) error {
+			return a.c.commitOffsets(ctx, broker, commit{group: group, generation: -1, offsets: offsets})
+		})
+	})
+	if fault.Is(err, fault.Fenced) || errors.Is(err, sarama.ErrRebalanceInProgress) {
+		return fault.New(fault.Conflict, "kafka.group_has_members", "group %s has members: %v", group, err)
+	}
+	return err
 }
 
 // DeleteGroup deletes a group with its offsets. A group that does not exist is
 // no error; one with members is Conflict.
-func (a *Admin) DeleteGroup(ctx context.Context, group string) error { return errTodo }
+func (a *Admin) DeleteGroup(ctx context.Context, group string) error {
+	what := "delete group " + group
+	return a.try(ctx, what, func(ctx context.Context) error {
+		return a.c.atCoordinator(ctx, group, func(ctx context.Context, broker int32) error {
+			var resp *sarama.DeleteGroupsResponse
+			err := a.c.ask(ctx, broker, mainLane, a.c.opts.requestTimeout, func(b *sarama.Broker) (err error) {
+				resp, err = b.DeleteGroups(&sarama.DeleteGroupsRequest{Version: 2, Groups: []string{group}})
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return groupAnswer(what, group, resp.GroupErrorCodes[group])
+		})
+	})
+}
 
 // DeleteGroupOffsets forgets committed offsets of single partitions. Partitions
 // that a live member subscribes to are Conflict.
 func (a *Admin) DeleteGroupOffsets(ctx context.Context, group string, tps []data.TopicPartition) error {
-	return errTodo
+	what := "delete offsets of group " + group
+	return a.try(ctx, what, func(ctx context.Context) error {
+		return a.c.atCoordinator(ctx, group, func(ctx context.Context, broker int32) error {
+			req := &sarama.DeleteOffsetsRequest{Group: group}
+			for _, tp := range tps {
+				req.AddPartition(tp.Topic, tp.Partition)
+			}
+			var resp *sarama.DeleteOffsetsResponse
+			err := a.c.ask(ctx, broker, mainLane, a.c.opts.requestTimeout, func(b *sarama.Broker) (err error) {
+				resp, err = b.DeleteOffsets(req)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if err := groupAnswer(what, group, resp.ErrorCode); err != nil {
+				return err
+			}
+			for _, tp := range tps {
+				code := resp.Errors[tp.Topic][tp.Partition]
+				if code == sarama.ErrUnknownTopicOrPartition {
+					continue // nothing is committed there
+				}
+				if err := groupAnswer(what, group, code); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+func groupAnswer(what, group string, code sarama.KError) error {
+	switch code {
+	case sarama.ErrGroupIDNotFound:
+		return nil
+	case sarama.ErrNonEmptyGroup, sarama.ErrGroupSubscribedToTopic:
+		return fault.New(fault.Conflict, "kafka.group_has_members", "%s: the group has members", what).
+			WithFix("Stop what consumes as group %s first.", group)
+	}
+	return answered(what, code)
 }
 
 // Close ends the connections. It may be called twice.
-func (a *Admin) Close() error { return nil }
+func (a *Admin) Close() error {
+	a.c.close()
+	return nil
+}

@@ -41,5 +41,13 @@ func (r Role) String() string { return [...]string{"producer", "consumer", "admi
 // the role does not know, sorted, for a warning. The error is fault.Config and
 // names the key, the value and what would be right; never a secret.
 func CheckProps(props map[string]string, role Role) (unknown []string, err error) {
-	return nil, nil
+	_, unknown, err = parseProps(props, role)
+	return unknown, err
+}
+
+func (s *Settings) log() *slog.Logger {
+	if s.Log == nil {
+		return slog.Default()
+	}
+	return s.Log
 }
