@@ -183,3 +183,17 @@ func countDocuments(t *testing.T, database, collection string) (int64, error) {
 	defer func() { _ = client.Disconnect(context.WithoutCancel(ctx)) }()
 	return client.Database(database).Collection(collection).CountDocuments(ctx, bson.D{})
 }
+
+func createTopic(t *testing.T, name string, partitions int32) {
+	t.Helper()
+	cfg := sarama.NewConfig()
+	cfg.Version = sarama.V3_6_0_0
+	admin, err := sarama.NewClusterAdmin([]string{shared.kafka.Addr}, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if err := admin.CreateTopic(name, &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: 1}, false); err != nil {
+		t.Fatal(err)
+	}
+}
