@@ -1,0 +1,66 @@
+package datagen
+
+import (
+	"context"
+	"maps"
+	"strconv"
+	"strings"
+
+	"culvert/configdef"
+	"culvert/connectors"
+	"culvert/fault"
+)
+
+// Class is the name of the connector in configurations.
+const Class = "io.confluent.kafka.connect.datagen.DatagenConnector"
+
+// Plugin describes the connector.
+func Plugin() connectors.Plugin {
+	return connectors.Plugin{
+		Class:     Class,
+		Aliases:   []string{"DatagenSource", "DatagenConnector", "Datagen"},
+		Version:   "0.7.1",
+		TaskClass: "io.confluent.kafka.connect.datagen.DatagenTask",
+		Kind:      connectors.SourceKind,
+		Spec:      def.Specs,
+		Check:     check,
+		Tasks:     tasks,
+		Source:    open,
+	}
+}
+
+func check(_ context.Context, props map[string]string) *configdef.Report {
+	_, r := def.Parse(props)
+	return r
+}
+
+// tasks gives each task its number. The matched streams have one task: their
+// index is one sequence.
+func tasks(props map[string]string, max int) ([]map[string]string, error) {
+	if isMacd(strings.TrimSpace(props[keyQuickstart])) {
+		max = min(max, 1)
+	}
+	all := make([]map[string]string, max)
+	for i := range all {
+		all[i] = maps.Clone(props)
+		all[i][keyTask] = strconv.Itoa(i)
+	}
+	return all, nil
+}
+
+// Parse reads the configuration of a connector or of one of its tasks. The error
+// lists everything that is wrong.
+func Parse(props map[string]string) (Config, error) {
+	c, r := def.Parse(props)
+	if errs := r.Errors(); len(errs) > 0 {
+		return c, fault.New(fault.Config, "datagen.config", "%s", strings.Join(errs, "; "))
+	}
+	if t, ok := props[keyTask]; ok {
+		n, err := strconv.Atoi(t)
+		if err != nil || n < 0 {
+			return c, fault.New(fault.Config, "datagen.config", "Invalid value %s for configuration %s: the number of a task is written by the worker", t, keyTask)
+		}
+		c.TaskID = n
+	}
+	return c, nil
+}
