@@ -6,6 +6,7 @@ import (
 	"culvert/configdef"
 	"culvert/converters"
 	"culvert/data"
+	"culvert/data/values"
 	"culvert/fault"
 )
 
@@ -105,7 +106,7 @@ type Converter struct {
 
 	stack     []data.Value            // elements of the containers that are open while decoding
 	text      []byte                  // scratch: an unescaped name
-	seen      keys                    // scratch: names of one object
+	seen      values.Names            // scratch: names of one object
 	byText    map[string]*data.Schema // decoded schemas by their JSON
 	envelopes map[*data.Schema][]byte // {"schema":…,"payload": for each schema written
 }

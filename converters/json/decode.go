@@ -184,7 +184,7 @@ func (c *Converter) object(b []byte, i, depth int, a *data.Arena) (data.Value, i
 			continue
 		}
 		if i < len(b) && b[i] == '}' {
-			c.stack = c.stack[:start+len(c.seen.merge(c.stack[start:]))]
+			c.stack = c.stack[:start+len(c.seen.Merge(c.stack[start:]))]
 			return data.OfMap(c.pop(start, a)), i + 1, nil
 		}
 		return data.Value{}, 0, lex.Unexpected(b, i, "a comma or the end of the object")

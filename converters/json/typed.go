@@ -389,7 +389,7 @@ func (c *Converter) namedMap(b []byte, i, depth int, s *data.Schema, a *data.Are
 	if err != nil {
 		return data.Value{}, 0, err
 	}
-	c.stack = c.stack[:start+len(c.seen.merge(c.stack[start:]))]
+	c.stack = c.stack[:start+len(c.seen.Merge(c.stack[start:]))]
 	return data.OfMap(c.pop(start, a)), end, nil
 }
 

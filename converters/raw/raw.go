@@ -31,7 +31,9 @@ func Plugin() converters.Plugin {
 		Check: func(props map[string]string, side converters.Side) *configdef.Report {
 			return configdef.Validate(specs(), converters.WithType(props, side))
 		},
-		New: func(map[string]string, converters.Side, *slog.Logger) (converters.Factory, error) { return Factory{}, nil },
+		New: func(map[string]string, converters.Side, *slog.Logger) (converters.Factory, error) {
+			return Factory{}, nil
+		},
 	}
 }
 

@@ -86,7 +86,7 @@ func (c *Converter) Decode(raw []byte, a *data.Arena) (data.Value, *data.Schema,
 		// A character of any of the charsets has at most three bytes of UTF-8 for one of its own.
 		raw = c.charset.decode(a.Bytes(3*len(raw)), raw)
 	case !utf8.Valid(raw):
-		raw = replaceMalformed(a.Bytes(3*len(raw)), raw)
+		raw = values.ReplaceMalformed(a.Bytes(3*len(raw)), raw)
 	}
 	return data.OfText(raw), optional, nil
 }
