@@ -1,6 +1,7 @@
 package configdef
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"strconv"
@@ -173,11 +174,25 @@ func parseKey(s *Spec, props map[string]string) Result {
 	}
 	if s.Check != nil {
 		if err := s.Check(s.Name, res.Value); err != nil {
-			res.Errors = append(res.Errors, invalid(s.Name, res.Value.Show(s.Type), err.Error()))
+			shown := res.Value.Show(s.Type)
+			var own *ValueError
+			if errors.As(err, &own) {
+				shown = own.Value
+			}
+			res.Errors = append(res.Errors, invalid(s.Name, shown, err.Error()))
 		}
 	}
 	return res
 }
+
+// ValueError is the error of a Validator that says itself how the value is to be
+// shown: a password whose harmless part helps to find the mistake.
+type ValueError struct {
+	Value  string
+	Reason string
+}
+
+func (e *ValueError) Error() string { return e.Reason }
 
 func invalid(name, value, reason string) string {
 	return fmt.Sprintf("Invalid value %s for configuration %s: %s", value, name, reason)

@@ -27,6 +27,9 @@ func (Eager) Assign(r Round) map[string]Assignment {
 		members[i] = w.Member
 		out[w.Member] = Assignment{Version: V0, Leader: r.Leader, LeaderURL: r.url(), Offset: r.Offset}
 	}
+	if len(members) == 0 {
+		return out
+	}
 	slices.SortFunc(members, compareJava)
 	work := slices.Clone(r.Work)
 	slices.SortFunc(work, func(a, b Work) int { return compareJava(a.Connector, b.Connector) })
