@@ -1,11 +1,8 @@
 package configdef
 
 import (
-	"errors"
 	"fmt"
 	"sort"
-	"strconv"
-	"strings"
 )
 
 // Def is the ordered table of the keys of C.
@@ -94,7 +91,9 @@ func (r *Report) add(res Result) {
 
 // Parse reads props into a new C and reports every error, not the first. C is
 // only to be used when the report has no errors.
-func (d *Def[C]) Parse(props map[string]string) (C, *Report) {
+func (d *Def[C]) Parse(props map[string]string) (C, *Report) { return d.parse(props, nil) }
+
+func (d *Def[C]) parse(props map[string]string, nulls []string) (C, *Report) {
 	var c C
 	r := &Report{}
 	declared := map[string]bool{}
@@ -104,7 +103,7 @@ func (d *Def[C]) Parse(props map[string]string) (C, *Report) {
 		for _, a := range k.Aliases {
 			declared[a] = true
 		}
-		res := parseKey(&k.Spec, props)
+		res := parseKey(&k.Spec, props, nulls)
 		if k.Into != nil && len(res.Errors) == 0 && !res.Value.Null {
 			k.Into(&c, res.Value)
 		}
@@ -129,124 +128,4 @@ func (d *Def[C]) Specs() []Spec {
 		specs[i] = d.Keys[i].Spec
 	}
 	return specs
-}
-
-// Validate parses props against an untyped table.
-func Validate(specs []Spec, props map[string]string) *Report {
-	d := Def[struct{}]{Keys: make([]Key[struct{}], len(specs))}
-	for i := range specs {
-		d.Keys[i].Spec = specs[i]
-	}
-	_, r := d.Parse(props)
-	return r
-}
-
-func parseKey(s *Spec, props map[string]string) Result {
-	res := Result{Spec: s, Value: Parsed{Null: true}}
-	text, given := props[s.Name]
-	for _, a := range s.Aliases {
-		if given {
-			break
-		}
-		text, given = props[a]
-	}
-	switch {
-	case given:
-	case s.Default != nil:
-		text = *s.Default
-	case s.Required:
-		res.Errors = append(res.Errors, fmt.Sprintf("Missing required configuration %q which has no default value.", s.Name))
-		return res
-	default:
-		if s.Check != nil {
-			if err := s.Check(s.Name, res.Value); err != nil {
-				res.Errors = append(res.Errors, invalid(s.Name, "null", err.Error()))
-			}
-		}
-		return res
-	}
-	v, err := ParseText(s.Type, text)
-	v.Given = given
-	res.Value = v
-	if err != nil {
-		res.Value = Parsed{Null: true, Given: given}
-		res.Errors = append(res.Errors, invalid(s.Name, text, err.Error()))
-	}
-	if s.Check != nil {
-		if err := s.Check(s.Name, res.Value); err != nil {
-			shown := res.Value.Show(s.Type)
-			var own *ValueError
-			if errors.As(err, &own) {
-				shown = own.Value
-			}
-			res.Errors = append(res.Errors, invalid(s.Name, shown, err.Error()))
-		}
-	}
-	return res
-}
-
-// ValueError is the error of a Validator that says itself how the value is to be
-// shown: a password whose harmless part helps to find the mistake.
-type ValueError struct {
-	Value  string
-	Reason string
-}
-
-func (e *ValueError) Error() string { return e.Reason }
-
-func invalid(name, value, reason string) string {
-	return fmt.Sprintf("Invalid value %s for configuration %s: %s", value, name, reason)
-}
-
-// Show is the value as Java's error texts print it; a password is hidden.
-func (v Parsed) Show(t Type) string {
-	switch {
-	case v.Null:
-		return "null"
-	case t == Password:
-		return "[hidden]"
-	case t == List:
-		return "[" + strings.Join(v.List, ", ") + "]"
-	}
-	return v.Text
-}
-
-// ParseText is ConfigDef.parseType for a text value.
-func ParseText(t Type, text string) (Parsed, error) {
-	trimmed := strings.TrimSpace(text)
-	v := Parsed{Text: trimmed}
-	switch t {
-	case Boolean:
-		switch {
-		case strings.EqualFold(trimmed, "true"):
-			v.Bool = true
-		case strings.EqualFold(trimmed, "false"):
-		default:
-			return v, fmt.Errorf("Expected value to be either true or false")
-		}
-		v.Text = strconv.FormatBool(v.Bool)
-	case Int, Short, Long:
-		bits := map[Type]int{Int: 32, Short: 16, Long: 64}[t]
-		n, err := strconv.ParseInt(trimmed, 10, bits)
-		if err != nil {
-			return v, fmt.Errorf("Not a number of type %s", t)
-		}
-		v.Int, v.Text = n, strconv.FormatInt(n, 10)
-	case Double:
-		f, err := strconv.ParseFloat(trimmed, 64)
-		if err != nil {
-			return v, fmt.Errorf("Not a number of type %s", t)
-		}
-		v.Float = f
-	case List:
-		if trimmed != "" {
-			for _, e := range strings.Split(trimmed, ",") {
-				v.List = append(v.List, strings.TrimSpace(e))
-			}
-		}
-		v.Text = strings.Join(v.List, ",")
-	case Password:
-		v.Text = text
-	}
-	return v, nil
 }

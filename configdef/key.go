@@ -1,7 +1,5 @@
 package configdef
 
-import "fmt"
-
 // Type is the type of a key, with Java's meaning (ConfigDef.Type).
 type Type uint8
 
@@ -58,11 +56,14 @@ type Spec struct {
 	Default     *string // as a user would write it; nil with Required false is a default of null
 	Doc         string  // our own words
 	Group       string
-	Order       int // in the group; 0 means "next"
+	Order       int // in the group; where no key of a group has one, they are numbered 1, 2, …
 	Width       Width
 	DisplayName string
 	Dependents  []string
 	Check       Validator
+	// Resolve gives the full class name for a value of type Class. False: "Class …
+	// could not be found.". Nil: every text is taken.
+	Resolve func(name string) (class string, ok bool)
 	// Recommend lists the values to offer; nil: none.
 	Recommend func(props map[string]string) []string
 	// Visible says whether a form shows the key; nil: always.
@@ -73,6 +74,8 @@ type Spec struct {
 	// Ungrouped keys were declared in Java without group and width: order -1,
 	// group null, display name = name.
 	Ungrouped bool
+
+	checkName string // the name in texts of Check, where it is not Name
 }
 
 // Default makes the pointer for Spec.Default and Key.Default.
@@ -124,35 +127,4 @@ func Flag[C any](field func(*C) *bool) func(*C, Parsed) {
 // Strs stores a list.
 func Strs[C any](field func(*C) *[]string) func(*C, Parsed) {
 	return func(c *C, v Parsed) { *field(c) = v.List }
-}
-
-// The common validators, with Java's texts.
-
-// AtLeast is ConfigDef.Range.atLeast.
-func AtLeast(min int64) Validator {
-	return func(_ string, v Parsed) error {
-		if v.Null {
-			return fmt.Errorf("Value must be non-null")
-		}
-		if v.Int < min {
-			return fmt.Errorf("Value must be at least %d", min)
-		}
-		return nil
-	}
-}
-
-// Between is ConfigDef.Range.between.
-func Between(min, max int64) Validator {
-	return func(_ string, v Parsed) error {
-		if v.Null {
-			return fmt.Errorf("Value must be non-null")
-		}
-		if v.Int < min {
-			return fmt.Errorf("Value must be at least %d", min)
-		}
-		if v.Int > max {
-			return fmt.Errorf("Value must be no more than %d", max)
-		}
-		return nil
-	}
 }
