@@ -2,8 +2,14 @@ package kafka
 
 import (
 	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
 
 	"culvert/data"
+	"culvert/fault"
 )
 
 // Limits bounds what one Poll returns; 0 is max.poll.records or no bound.
@@ -14,46 +20,286 @@ type Limits struct {
 
 // Consumer fetches explicitly assigned partitions. Membership and commits are
 // Group's. Poll is called by one goroutine; the other methods by any.
-type Consumer struct{}
+//
+// One goroutine for each broker that leads an assigned partition keeps a fetch
+// under way for those partitions that have little buffered; one more looks for
+// leaders and for offsets to start from. What is buffered is bounded by
+// fetch.max.bytes over all partitions, and by about one and a half times
+// max.partition.fetch.bytes for each.
+type Consumer struct {
+	c    *cluster
+	ctx  context.Context // of the goroutines; ends with Close
+	stop context.CancelFunc
+	done sync.WaitGroup
+
+	ready chan struct{} // Poll may find something
+	route chan struct{} // the router may have something to do
+
+	mu       sync.Mutex // guards what follows
+	closed   bool
+	parts    map[data.TopicPartition]*part
+	order    []*part // round robin of Poll
+	turn     int
+	buffered int // bytes
+	fetchers map[int32]*fetcher
+}
+
+// part is one assigned partition. A partition that was removed and added again is
+// another part, so a late answer for the first cannot reach the second.
+type part struct {
+	tp       data.TopicPartition
+	next     int64 // where the next fetch starts; negative: Earliest or Latest, to be looked up
+	position int64 // after the last message that Poll returned; -1: not known
+	leader   int32 // -1: to be looked up
+	paused   bool
+	asked    bool // a fetch is under way
+	maxBytes int32
+	high     int64
+	end      int64 // where a reader of this isolation level ends
+	known    bool  // a fetch has answered: high and end are valid
+	failed   error // Poll returns it
+	failures int   // in a row, for the back-off
+	retryAt  time.Time
+
+	buffer []data.Message
+	taken  int // of buffer
+	bytes  int // left in buffer
+}
 
 // OpenConsumer connects. It waits for a broker until ctx ends.
-func OpenConsumer(ctx context.Context, s Settings) (*Consumer, error) { return nil, errTodo }
+func OpenConsumer(ctx context.Context, s Settings) (*Consumer, error) {
+	cl, err := openCluster(s, ConsumerRole)
+	if err != nil {
+		return nil, err
+	}
+	if err := cl.awaitBroker(ctx); err != nil {
+		cl.close()
+		return nil, err
+	}
+	c := &Consumer{c: cl, ready: make(chan struct{}, 1), route: make(chan struct{}, 1),
+		parts: map[data.TopicPartition]*part{}, fetchers: map[int32]*fetcher{}}
+	c.ctx, c.stop = context.WithCancel(context.WithoutCancel(ctx))
+	c.done.Go(c.router)
+	return c, nil
+}
+
+// awaitBroker waits until a broker answers.
+func (c *cluster) awaitBroker(ctx context.Context) error {
+	return c.retry(ctx, "connect", func() error {
+		_, err := c.metadata(ctx, []string{anyTopic})
+		return err
+	})
+}
 
 // Add starts fetching a partition at an offset, Earliest or Latest. An offset
 // out of range is replaced by auto.offset.reset's, as in Java; "none" makes the
-// next Poll return an error.
-func (c *Consumer) Add(ctx context.Context, tp data.TopicPartition, offset int64) error {
-	return errTodo
+// next Poll return an error. Adding an assigned partition moves it.
+func (c *Consumer) Add(_ context.Context, tp data.TopicPartition, offset int64) error {
+	if offset < 0 && offset != Earliest && offset != Latest {
+		return fault.New(fault.Fatal, "kafka.bad_offset", "partition %s-%d cannot be read from offset %d", tp.Topic, tp.Partition, offset)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return errClosed
+	}
+	c.remove(tp)
+	p := &part{tp: tp, next: offset, position: max(offset, -1), leader: -1, maxBytes: c.c.opts.partitionFetch}
+	if l := c.c.leader(tp); l >= 0 && offset >= 0 {
+		p.leader = l
+		c.wakeFetcher(l)
+	} else {
+		poke(c.route)
+	}
+	c.parts[tp] = p
+	c.order = append(c.order, p)
+	return nil
 }
 
 // Remove stops fetching. Nothing of the partitions is returned by a later Poll.
-func (c *Consumer) Remove(tps ...data.TopicPartition) {}
+func (c *Consumer) Remove(tps ...data.TopicPartition) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, tp := range tps {
+		c.remove(tp)
+	}
+	c.wakeAll()
+}
+
+func (c *Consumer) remove(tp data.TopicPartition) {
+	p := c.parts[tp]
+	if p == nil {
+		return
+	}
+	delete(c.parts, tp)
+	c.buffered -= p.bytes
+	for i, o := range c.order {
+		if o == p {
+			c.order = append(c.order[:i], c.order[i+1:]...)
+			if c.turn > i {
+				c.turn--
+			}
+			return
+		}
+	}
+}
 
 // Pause keeps the partitions' records back until Resume; what was fetched
 // already is kept.
-func (c *Consumer) Pause(tps ...data.TopicPartition) {}
+func (c *Consumer) Pause(tps ...data.TopicPartition) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, tp := range tps {
+		if p := c.parts[tp]; p != nil {
+			p.paused = true
+		}
+	}
+}
 
 // Resume undoes Pause.
-func (c *Consumer) Resume(tps ...data.TopicPartition) {}
+func (c *Consumer) Resume(tps ...data.TopicPartition) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, tp := range tps {
+		if p := c.parts[tp]; p != nil {
+			p.paused = false
+		}
+	}
+	poke(c.ready)
+	c.wakeAll()
+}
 
 // Poll appends at least one message to into, or blocks until there is one or ctx
 // ends (then its error). Messages of a partition come in order. Outages are
-// waited out. The messages' bytes are not overwritten later.
+// waited out. The messages' bytes are not overwritten later. An error other than
+// ctx's is of a partition that cannot be read (no rights, an offset out of range
+// with auto.offset.reset=none); it comes again until the partition is removed.
 func (c *Consumer) Poll(ctx context.Context, max Limits, into []data.Message) ([]data.Message, error) {
-	return into, errTodo
+	if max.Records <= 0 {
+		max.Records = c.c.opts.maxPollRecords
+	}
+	for {
+		got, err := c.take(max, into)
+		if err != nil || len(got) > len(into) {
+			return got, err
+		}
+		select {
+		case <-c.ready:
+		case <-ctx.Done():
+			return into, ctx.Err()
+		case <-c.ctx.Done():
+			return into, errClosed
+		}
+	}
+}
+
+func (c *Consumer) take(max Limits, into []data.Message) ([]data.Message, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.order) == 0 {
+		return into, nil
+	}
+	records, bytes := max.Records, 0
+	c.turn %= len(c.order)
+	for i := range c.order {
+		p := c.order[(c.turn+i)%len(c.order)]
+		if p.failed != nil {
+			return into, p.failed
+		}
+		if p.paused {
+			continue
+		}
+		for p.taken < len(p.buffer) && records > 0 && (max.Bytes <= 0 || bytes < max.Bytes) {
+			m := &p.buffer[p.taken]
+			n := m.Bytes()
+			if max.Bytes > 0 && bytes > 0 && bytes+n > max.Bytes {
+				bytes = max.Bytes
+				break
+			}
+			into = append(into, *m)
+			p.position = m.Offset + 1
+			p.buffer[p.taken] = data.Message{}
+			p.taken++
+			records--
+			bytes += n
+			p.bytes -= n
+			c.buffered -= n
+		}
+		c.settle(p)
+		if records == 0 || max.Bytes > 0 && bytes >= max.Bytes {
+			break
+		}
+	}
+	c.turn++
+	c.wakeAll()
+	return into, nil
+}
+
+// settle drops an empty buffer; the position then goes past what Poll never
+// returns: markers of transactions, aborted records, what compaction removed.
+func (c *Consumer) settle(p *part) {
+	if p.taken == len(p.buffer) {
+		p.buffer, p.taken = nil, 0
+		if p.next >= 0 {
+			p.position = p.next
+		}
+	}
 }
 
 // Position is the offset after the last message that Poll returned, or where the
 // partition starts; false when it is not assigned or not known yet.
-func (c *Consumer) Position(tp data.TopicPartition) (int64, bool) { return 0, false }
+func (c *Consumer) Position(tp data.TopicPartition) (int64, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.parts[tp]
+	if p == nil || p.position < 0 {
+		return 0, false
+	}
+	return p.position, true
+}
 
 // HighWatermark is the end of the partition as of the last fetch that answered
 // (with read_committed still the high watermark, not the last stable offset).
-func (c *Consumer) HighWatermark(tp data.TopicPartition) (int64, bool) { return 0, false }
+func (c *Consumer) HighWatermark(tp data.TopicPartition) (int64, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.parts[tp]
+	if p == nil || !p.known {
+		return 0, false
+	}
+	return p.high, true
+}
 
 // AtEnd reports whether everything that a fetch has shown of the partition has
-// been returned by Poll, and at least one fetch has answered.
-func (c *Consumer) AtEnd(tp data.TopicPartition) bool { return false }
+// been returned by Poll, and at least one fetch has answered since Add. With
+// read_committed the end is the last stable offset.
+func (c *Consumer) AtEnd(tp data.TopicPartition) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.parts[tp]
+	return p != nil && p.known && len(p.buffer) == p.taken && p.next >= p.end
+}
 
 // Close ends fetching and the connections. It may be called twice.
-func (c *Consumer) Close() error { return nil }
+func (c *Consumer) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.stop()
+	c.c.close()
+	c.done.Wait()
+	return nil
+}
+
+// poke wakes who waits on a channel of one place.
+func poke(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// unreadable is the failure of a partition that no waiting heals.
+func unreadable(tp data.TopicPartition, code sarama.KError) error {
+	return answered(fmt.Sprintf("fetch from %s-%d", tp.Topic, tp.Partition), code)
+}

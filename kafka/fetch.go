@@ -1,0 +1,532 @@
+package kafka
+
+import (
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"culvert/data"
+	"culvert/fault"
+)
+
+// fetcher is the goroutine that fetches from one broker.
+type fetcher struct {
+	wake chan struct{}
+}
+
+// wakeFetcher makes the fetcher of a broker look again, and starts it if need be.
+// mu is held.
+func (c *Consumer) wakeFetcher(broker int32) {
+	f := c.fetchers[broker]
+	if f == nil {
+		f = &fetcher{wake: make(chan struct{}, 1)}
+		c.fetchers[broker] = f
+		c.done.Go(func() { c.fetchFrom(broker, f) })
+	}
+	poke(f.wake)
+}
+
+func (c *Consumer) wakeAll() {
+	for _, f := range c.fetchers {
+		poke(f.wake)
+	}
+}
+
+// shortWait is the first MaxWait of fetches while another partition of the broker
+// waits to be drained: a long poll would hold that one up when it is. It doubles
+// while nothing comes.
+const shortWait = 5 * time.Millisecond
+
+// fetchFrom keeps one fetch to a broker under way until the broker leads nothing
+// of ours any more.
+func (c *Consumer) fetchFrom(broker int32, f *fetcher) {
+	w := c.c.waiter(fmt.Sprintf("fetch from broker %d", broker))
+	defer w.done()
+	short := shortWait
+	for c.ctx.Err() == nil {
+		plan, state := c.plan(broker)
+		switch state {
+		case nothingHere:
+			return
+		case nothingNow:
+			select {
+			case <-f.wake:
+			case <-c.ctx.Done():
+			}
+			continue
+		}
+		wait := c.c.opts.fetchWait
+		if state == someFull {
+			wait = min(short, wait)
+		}
+		got, err := c.fetch(broker, plan, wait)
+		if err == nil {
+			w.ok()
+			if short *= 2; got || short > c.c.opts.fetchWait {
+				short = shortWait
+			}
+			continue
+		}
+		c.release(plan)
+		if c.ctx.Err() != nil {
+			return
+		}
+		w.fail(err)
+		_ = w.pause(c.ctx)
+	}
+}
+
+type planState uint8
+
+const (
+	nothingHere planState = iota // the fetcher is over
+	nothingNow
+	someFull // some partitions wait for Poll
+	allAsked
+)
+
+// fetchPlan is one request.
+type fetchPlan struct {
+	parts []*part
+	from  []int64
+	bytes int
+}
+
+// plan picks what to fetch from a broker. When the broker leads nothing, its
+// fetcher is taken out in the same breath, so that the next leader starts another.
+func (c *Consumer) plan(broker int32) (fetchPlan, planState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	plan := fetchPlan{bytes: int(c.c.opts.fetchMax) - c.buffered}
+	led, full := 0, 0
+	for _, p := range c.order {
+		if p.leader != broker {
+			continue
+		}
+		led++
+		switch {
+		case p.next < 0 || p.failed != nil || p.paused || p.asked:
+		case p.bytes > int(c.c.opts.partitionFetch)/2 || plan.bytes <= 0:
+			full++
+		default:
+			plan.parts = append(plan.parts, p)
+			plan.from = append(plan.from, p.next)
+		}
+	}
+	if led == 0 {
+		delete(c.fetchers, broker)
+		return plan, nothingHere
+	}
+	for _, p := range plan.parts {
+		p.asked = true
+	}
+	switch {
+	case len(plan.parts) == 0:
+		return plan, nothingNow
+	case full > 0:
+		return plan, someFull
+	}
+	return plan, allAsked
+}
+
+// release gives the partitions of a request that failed to the router: the
+// broker may lead them no more.
+func (c *Consumer) release(plan fetchPlan) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range plan.parts {
+		p.asked, p.leader = false, -1
+		c.postpone(p)
+		c.c.forgetLeaders([]data.TopicPartition{p.tp})
+	}
+	poke(c.route)
+}
+
+func (c *Consumer) fetch(broker int32, plan fetchPlan, wait time.Duration) (got bool, err error) {
+	req := &sarama.FetchRequest{Version: 11, MaxWaitTime: int32(wait.Milliseconds()), MinBytes: c.c.opts.fetchMin,
+		MaxBytes: int32(plan.bytes), Isolation: c.c.opts.isolation, SessionEpoch: -1}
+	for i, p := range plan.parts {
+		req.AddBlock(p.tp.Topic, p.tp.Partition, plan.from[i], p.maxBytes, -1)
+	}
+	var resp *sarama.FetchResponse
+	err = c.c.ask(c.ctx, broker, slowLane, wait+c.c.opts.requestTimeout, func(b *sarama.Broker) (err error) {
+		resp, err = b.Fetch(req)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	if resp.ErrorCode != 0 {
+		return false, answered("fetch", sarama.KError(resp.ErrorCode))
+	}
+	for i, p := range plan.parts {
+		block := resp.GetBlock(p.tp.Topic, p.tp.Partition)
+		if block == nil {
+			block = &sarama.FetchResponseBlock{Err: sarama.ErrUnknownTopicOrPartition}
+		}
+		// Decoding is done here, before the lock: Poll goes on meanwhile.
+		var b batchReader
+		if block.Err == sarama.ErrNoError {
+			b = readBatches(p.tp, block, plan.from[i], c.c.opts.isolation == sarama.ReadCommitted)
+		}
+		got = c.apply(p, block, b) || got
+	}
+	return got, nil
+}
+
+// apply takes over what a fetch brought for a partition.
+func (c *Consumer) apply(p *part, block *sarama.FetchResponseBlock, b batchReader) (got bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.asked = false
+	if c.parts[p.tp] != p {
+		return false // removed meanwhile
+	}
+	if block.Err != sarama.ErrNoError {
+		c.fetchFailed(p, block.Err)
+		return false
+	}
+	p.failures = 0
+	p.known, p.high, p.end = true, block.HighWaterMarkOffset, block.HighWaterMarkOffset
+	if c.c.opts.isolation == sarama.ReadCommitted {
+		p.end = block.LastStableOffset
+	}
+	if b.partial { // a batch larger than the limit, behind others in the answer
+		p.maxBytes = min(p.maxBytes*2, 1<<30)
+	}
+	p.next = max(p.next, b.next)
+	if len(b.messages) > 0 {
+		if p.taken == len(p.buffer) {
+			p.buffer, p.taken = b.messages, 0
+		} else {
+			p.buffer = append(p.buffer[p.taken:], b.messages...)
+			p.taken = 0
+		}
+		p.bytes += b.bytes
+		c.buffered += b.bytes
+	}
+	c.settle(p)
+	poke(c.ready)
+	return len(b.messages) > 0
+}
+
+// fetchFailed acts on a partition's error code. mu is held.
+func (c *Consumer) fetchFailed(p *part, code sarama.KError) {
+	switch {
+	case code == sarama.ErrOffsetOutOfRange:
+		if c.c.opts.reset == resetNone {
+			p.failed = fault.New(fault.Fatal, "kafka.offset_out_of_range",
+				"offset %d of %s-%d is out of range and auto.offset.reset is none", p.next, p.tp.Topic, p.tp.Partition).
+				WithFix("Set auto.offset.reset to earliest or latest, or set the group's offset to one that exists.")
+			poke(c.ready)
+			return
+		}
+		c.c.log.Warn("offset is out of range, reset", "topic", p.tp.Topic, "partition", p.tp.Partition, "offset", p.next,
+			"to", map[int64]string{Earliest: "earliest", Latest: "latest"}[c.c.opts.reset])
+		p.next, p.leader = c.c.opts.reset, -1
+	case retriable(code):
+		p.leader = -1
+	default:
+		p.failed = unreadable(p.tp, code)
+		poke(c.ready)
+		return
+	}
+	c.postpone(p)
+	c.c.forgetLeaders([]data.TopicPartition{p.tp})
+	poke(c.route)
+}
+
+// router looks for the leaders of partitions that have none and for the offsets
+// of those that start at an end.
+func (c *Consumer) router() {
+	w := c.c.waiter("find the leaders of partitions")
+	defer w.done()
+	for c.ctx.Err() == nil {
+		due, wait := c.unrouted()
+		if len(due) > 0 {
+			if err := c.routeAll(due); err == nil {
+				w.ok()
+			} else if c.ctx.Err() == nil {
+				w.fail(err)
+			}
+			continue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-c.route:
+		case <-timer.C:
+		case <-c.ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// idle is how long the router sleeps when nothing waits for it.
+const idle = time.Hour
+
+// unrouted gives the partitions to route now, or how long to wait for the next.
+func (c *Consumer) unrouted() (due []*part, wait time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	wait = idle
+	for _, p := range c.order {
+		if p.failed != nil || p.asked || p.leader >= 0 && p.next >= 0 {
+			continue
+		}
+		if left := time.Until(p.retryAt); left > 0 {
+			wait = min(wait, left)
+		} else {
+			due = append(due, p)
+		}
+	}
+	return due, wait
+}
+
+// postpone puts a partition that failed back, longer each time. mu is held.
+func (c *Consumer) postpone(p *part) {
+	w := waiter{c: c.c, tries: p.failures}
+	p.failures++
+	p.retryAt = time.Now().Add(w.next())
+}
+
+// routeAll does what it can for each partition, and returns the error of one that
+// is left.
+func (c *Consumer) routeAll(lost []*part) error {
+	var last error
+	if err := c.lookUp(lost); err != nil {
+		last = err
+	}
+	for _, at := range []int64{Earliest, Latest} {
+		if err := c.resolve(lost, at); err != nil {
+			last = err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range lost {
+		if c.parts[p.tp] != p || p.failed != nil {
+			continue
+		}
+		if l := c.c.leader(p.tp); l >= 0 && p.next >= 0 {
+			p.leader = l
+			c.wakeFetcher(l)
+			continue
+		}
+		c.postpone(p)
+		if last == nil {
+			last = answered(fmt.Sprintf("find the leader of %s-%d", p.tp.Topic, p.tp.Partition), sarama.ErrLeaderNotAvailable)
+		}
+	}
+	return last
+}
+
+// lookUp asks for the leaders that are not known. A topic that this principal may
+// not read fails its partitions.
+func (c *Consumer) lookUp(lost []*part) error {
+	var topics []string
+	seen := map[string]bool{}
+	for _, p := range lost {
+		if c.c.leader(p.tp) < 0 && !seen[p.tp.Topic] {
+			seen[p.tp.Topic] = true
+			topics = append(topics, p.tp.Topic)
+		}
+	}
+	if len(topics) == 0 {
+		return nil
+	}
+	codes, err := c.c.refresh(c.ctx, topics...)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range lost {
+		code := codes[p.tp.Topic]
+		switch {
+		case code == sarama.ErrNoError:
+		case retriable(code):
+			err = answered("find the leaders of topic "+p.tp.Topic, code)
+		default:
+			p.failed = unreadable(p.tp, code)
+			poke(c.ready)
+		}
+	}
+	return err
+}
+
+// resolve looks up the offsets of partitions that start at an end.
+func (c *Consumer) resolve(lost []*part, at int64) error {
+	var last error
+	for _, p := range lost {
+		c.mu.Lock()
+		wanted := c.parts[p.tp] == p && p.failed == nil && p.next == at
+		c.mu.Unlock()
+		if !wanted || c.c.leader(p.tp) < 0 {
+			continue
+		}
+		ask := at
+		if at == Latest && c.c.opts.isolation == sarama.ReadCommitted {
+			ask = LatestCommitted
+		}
+		found, err := c.c.listOffsets(c.ctx, []data.TopicPartition{p.tp}, ask)
+		if err != nil {
+			last = err
+			continue
+		}
+		c.mu.Lock()
+		if p.next == at {
+			p.next, p.position = found[p.tp], found[p.tp]
+		}
+		c.mu.Unlock()
+	}
+	return last
+}
+
+// batchReader is what one partition's share of a fetch answer holds.
+type batchReader struct {
+	messages []data.Message
+	bytes    int
+	next     int64 // where the next fetch starts
+	partial  bool
+}
+
+// readBatches turns record batches into messages: those from offset on, without
+// markers, and with read_committed without those of aborted transactions (as
+// Java's CompletedFetch).
+func readBatches(tp data.TopicPartition, block *sarama.FetchResponseBlock, from int64, committed bool) batchReader {
+	r := batchReader{next: from, partial: block.Partial}
+	n := 0
+	for _, set := range block.RecordsSet {
+		if set.RecordBatch != nil {
+			n += len(set.RecordBatch.Records)
+		}
+	}
+	r.messages = make([]data.Message, 0, n)
+	aborted := abortedProducers{left: block.AbortedTransactions}
+	for _, set := range block.RecordsSet {
+		switch b := set.RecordBatch; {
+		case set.MsgSet != nil:
+			r.legacy(tp, set.MsgSet)
+		case b == nil:
+		case b.PartialTrailingRecord:
+			r.partial = true
+		default:
+			r.next = max(r.next, b.LastOffset()+1)
+			if b.Control {
+				aborted.marker(b)
+			} else if !committed || !aborted.holds(b) {
+				r.batch(tp, b, from)
+			}
+		}
+	}
+	if len(block.RecordsSet) == 0 && !block.Partial {
+		if next, ok := nextOffset(block); ok {
+			r.next = max(r.next, next)
+		}
+	}
+	return r
+}
+
+func (r *batchReader) batch(tp data.TopicPartition, b *sarama.RecordBatch, from int64) {
+	first := millis(b.FirstTimestamp)
+	for _, rec := range b.Records {
+		offset := b.FirstOffset + rec.OffsetDelta
+		if offset < from {
+			continue
+		}
+		m := data.Message{Topic: tp.Topic, Partition: tp.Partition, Offset: offset, Key: rec.Key, Value: rec.Value}
+		switch {
+		case b.LogAppendTime:
+			m.Timestamp = millis(b.MaxTimestamp)
+		case first == data.NoTimestamp:
+			m.Timestamp = data.NoTimestamp
+		default:
+			m.Timestamp = first + rec.TimestampDelta.Milliseconds()
+		}
+		if len(rec.Headers) > 0 {
+			m.Headers = make([]data.RawHeader, len(rec.Headers))
+			for i, h := range rec.Headers {
+				m.Headers[i] = data.RawHeader{Key: string(h.Key), Value: h.Value}
+			}
+		}
+		r.bytes += m.Bytes()
+		r.messages = append(r.messages, m)
+	}
+}
+
+// legacy reads message formats 0 and 1, which brokers before 4.0 may still hold.
+func (r *batchReader) legacy(tp data.TopicPartition, set *sarama.MessageSet) {
+	from := r.next
+	for _, outer := range set.Messages {
+		inner := outer.Messages()
+		for _, b := range inner {
+			offset := b.Offset
+			if len(inner) > 1 && b.Msg.Version >= 1 { // relative within the wrapper
+				offset += outer.Offset - inner[len(inner)-1].Offset
+			}
+			if offset < from {
+				continue
+			}
+			m := data.Message{Topic: tp.Topic, Partition: tp.Partition, Offset: offset, Timestamp: millis(b.Msg.Timestamp),
+				Key: b.Msg.Key, Value: b.Msg.Value}
+			r.bytes += m.Bytes()
+			r.messages = append(r.messages, m)
+			r.next = offset + 1
+		}
+	}
+}
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return data.NoTimestamp
+	}
+	return t.UnixMilli()
+}
+
+// abortedProducers says which transactional batches belong to aborted
+// transactions. The broker lists those transactions by their first offset.
+type abortedProducers struct {
+	left []*sarama.AbortedTransaction
+	open map[int64]bool // producer ids whose aborted transaction has begun
+}
+
+func (a *abortedProducers) upTo(offset int64) {
+	for len(a.left) > 0 && a.left[0].FirstOffset <= offset {
+		if a.open == nil {
+			a.open = map[int64]bool{}
+		}
+		a.open[a.left[0].ProducerID] = true
+		a.left = a.left[1:]
+	}
+}
+
+func (a *abortedProducers) holds(b *sarama.RecordBatch) bool {
+	a.upTo(b.LastOffset())
+	return b.IsTransactional && a.open[b.ProducerID]
+}
+
+// marker ends a transaction: the key of a control record is a version and a type,
+// 0 for abort.
+func (a *abortedProducers) marker(b *sarama.RecordBatch) {
+	a.upTo(b.LastOffset())
+	if len(b.Records) > 0 && len(b.Records[0].Key) >= 4 && b.Records[0].Key[2] == 0 && b.Records[0].Key[3] == 0 {
+		delete(a.open, b.ProducerID)
+	}
+}
+
+// nextOffset is where the batches of an answer end. Compaction leaves batches
+// without records (it keeps a producer's last sequence number in them); sarama
+// leaves those out of RecordsSet and knows their end only in a field of its own,
+// without which a fetch there would never get on.
+func nextOffset(block *sarama.FetchResponseBlock) (int64, bool) {
+	f := reflect.ValueOf(block).Elem().FieldByName(nextOffsetField)
+	if !f.IsValid() || f.Kind() != reflect.Pointer || f.IsNil() {
+		return 0, false
+	}
+	return f.Elem().Int(), true
+}
+
+// nextOffsetField is checked by a test against the sarama in use.
+const nextOffsetField = "recordsNextOffset"
