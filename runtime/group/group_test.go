@@ -293,14 +293,14 @@ func TestMemberLeads(t *testing.T) {
 	if len(p) != 1 || p[0].Name != "default" {
 		t.Fatalf("offers %v", p)
 	}
-	got, err := m.Assign(ctx, "default", "a1", []kafka.GroupMember{gm("a1", "http://a:8083/", 5), gm("b1", "http://b:8083/", 9)})
+	got, err := m.Assign(ctx, "default", []kafka.GroupMember{gm("a1", "http://a:8083/", 5), gm("b1", "http://b:8083/", 9)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got["b1"].Offset != 9 || got["b1"].LeaderURL != "http://a:8083/" {
-		t.Errorf("assignment %+v; the leader was behind and had to read on", got["b1"])
+	if got.All["b1"].Offset != 9 || got.All["b1"].LeaderURL != "http://a:8083/" {
+		t.Errorf("assignment %+v; the leader was behind and had to read on", got.All["b1"])
 	}
-	raw := Encode(got)
+	raw := got.Encode()
 	a, err := m.Accept(kafka.Generation{ID: 3, MemberID: "a1", LeaderID: "a1", Protocol: "default", Leader: true}, raw["a1"])
 	if err != nil || !slices.Equal(a.Connectors, []string{"c"}) || !slices.Equal(a.Tasks, []Task{{"c", 1}}) {
 		t.Errorf("accepted %+v %v", a, err)
@@ -320,11 +320,11 @@ func TestMemberBehind(t *testing.T) {
 	ctx := context.Background()
 	offset := int64(5)
 	m := member(&offset, 6)
-	got, err := m.Assign(ctx, "default", "a1", []kafka.GroupMember{gm("a1", "http://a/", 5), gm("b1", "http://b/", 9)})
+	got, err := m.Assign(ctx, "default", []kafka.GroupMember{gm("a1", "http://a:8083/", 5), gm("b1", "http://b/", 9)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id, a := range got {
+	for id, a := range got.All {
 		if a.Error != ConfigMismatch || a.Offset != 9 || len(a.Connectors)+len(a.Tasks) != 0 {
 			t.Errorf("%s gets %+v", id, a)
 		}
@@ -337,7 +337,7 @@ func TestMemberBehind(t *testing.T) {
 func TestMemberRefuses(t *testing.T) {
 	offset := int64(5)
 	m := member(&offset, 6)
-	if _, err := m.Assign(context.Background(), "default", "a", []kafka.GroupMember{{ID: "x", Metadata: []byte("junk")}}); !fault.Is(err, fault.Retry) || !strings.Contains(err.Error(), "member x") {
+	if _, err := m.Assign(context.Background(), "default", []kafka.GroupMember{{ID: "x", Metadata: []byte("junk")}}); !fault.Is(err, fault.Retry) || !strings.Contains(err.Error(), "member x") {
 		t.Errorf("a member that talks nonsense: %v", err)
 	}
 	if _, err := m.Accept(kafka.Generation{Protocol: "default"}, nil); !fault.Is(err, fault.Retry) {

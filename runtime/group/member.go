@@ -22,6 +22,9 @@ type Configured struct {
 // methods are the callbacks of kafka.GroupConfig.
 type Member struct {
 	URL string // the worker's own REST address, as advertised
+	// InstanceID is the group.instance.id, by which this member finds itself among
+	// the members of a round; without one it goes by its URL.
+	InstanceID string
 	// Assignors in order of preference; all members of a group must share one.
 	Assignors []Assignor
 	// Configured returns what has been read of the config topic.
@@ -58,18 +61,18 @@ func (m *Member) Protocols() []kafka.GroupProtocol {
 	return out
 }
 
-// Assign deals the work out; this member leads. It returns the assignments by
-// member, not yet as bytes, so that the caller may act on them before anybody
-// else hears of them.
+// Assign deals the work out; this member leads. It returns the assignments, not
+// yet as bytes, so that the caller may act on its own before anybody else hears
+// of theirs.
 //
 // A leader that has read less of the config topic than a member cannot assign: it
 // reads on, and if that takes too long every member is told to come again.
-func (m *Member) Assign(ctx context.Context, protocol, self string, members []kafka.GroupMember) (map[string]Assignment, error) {
+func (m *Member) Assign(ctx context.Context, protocol string, members []kafka.GroupMember) (Deal, error) {
 	assignor, err := m.assignor(protocol)
 	if err != nil {
-		return nil, err
+		return Deal{}, err
 	}
-	round := Round{Leader: self, Now: time.Now()}
+	round := Round{Now: time.Now()}
 	m.mu.Lock()
 	round.Generation = m.generation
 	m.mu.Unlock()
@@ -77,11 +80,17 @@ func (m *Member) Assign(ctx context.Context, protocol, self string, members []ka
 	for _, gm := range members {
 		meta, err := ParseMetadata(gm.Metadata)
 		if err != nil {
-			return nil, fault.New(fault.Retry, "group.metadata", "member %s of the worker group: %w", gm.ID, err).
+			return Deal{}, fault.New(fault.Retry, "group.metadata", "member %s of the worker group: %w", gm.ID, err).
 				WithFix("check which program joins the group with this group.id; it must be a Connect worker")
 		}
 		newest = max(newest, meta.Offset)
 		round.Members = append(round.Members, Worker{gm.ID, meta})
+		if gm.InstanceID == m.InstanceID && (m.InstanceID != "" || meta.URL == m.URL) {
+			round.Leader = gm.ID
+		}
+	}
+	if round.Leader == "" {
+		return Deal{}, fault.New(fault.Retry, "group.self", "this worker (%s) leads a group of %d members and is not among them", m.URL, len(members))
 	}
 	c := m.Configured()
 	if c.Offset < newest {
@@ -90,12 +99,27 @@ func (m *Member) Assign(ctx context.Context, protocol, self string, members []ka
 	if c.Offset < newest {
 		m.Log.Warn("config topic not read far enough to assign work; the group tries again",
 			"offset", c.Offset, "needed", newest)
-		return m.mismatch(assignor, round, newest), nil
+		return Deal{Self: round.Leader, All: m.mismatch(assignor, round, newest)}, nil
 	}
 	round.Offset, round.Work = c.Offset, c.Work
 	out := assignor.Assign(round)
 	m.remember(round, out)
-	return out, nil
+	return Deal{Self: round.Leader, All: out}, nil
+}
+
+// Deal is what a leader has decided.
+type Deal struct {
+	Self string // the leader's own member id
+	All  map[string]Assignment
+}
+
+// Encode makes the bytes of SyncGroup.
+func (d Deal) Encode() map[string][]byte {
+	out := make(map[string][]byte, len(d.All))
+	for member, a := range d.All {
+		out[member] = a.Append(nil)
+	}
+	return out
 }
 
 func (m *Member) catchUp(ctx context.Context) Configured {
@@ -131,15 +155,6 @@ func (m *Member) remember(r Round, out map[string]Assignment) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.workers, m.owners = workers, owners
-}
-
-// Encode makes the bytes of SyncGroup.
-func Encode(assignments map[string]Assignment) map[string][]byte {
-	out := make(map[string][]byte, len(assignments))
-	for member, a := range assignments {
-		out[member] = a.Append(nil)
-	}
-	return out
 }
 
 // ErrMismatch says that the leader could not assign; the group joins again.

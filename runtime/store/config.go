@@ -34,7 +34,7 @@ type ConfigStore struct {
 func OpenConfig(ctx context.Context, open Open, log *slog.Logger) (*ConfigStore, error) {
 	s := &ConfigStore{
 		log: log, changed: make(chan struct{}, 1),
-		next:     Cluster{Offset: -1, Connectors: map[string]*Connector{}},
+		next:     Cluster{Offset: -1, WorkSeq: -1, Connectors: map[string]*Connector{}},
 		targets:  map[string]Target{},
 		pending:  map[string]map[int]map[string]string{},
 		tasks:    map[string]map[int]map[string]string{},

@@ -40,6 +40,7 @@ func (s *ConfigStore) takeConnector(name string, v data.Value, offset int64) err
 	}
 	if v.IsNull() {
 		s.forget(name)
+		s.next.WorkSeq = offset
 		return nil
 	}
 	props, err := parseProperties(v)
@@ -53,6 +54,7 @@ func (s *ConfigStore) takeConnector(name string, v data.Value, offset int64) err
 			c.Target, c.HasTarget = t, true
 		}
 		s.set(name, c)
+		s.next.WorkSeq = offset
 	}
 	c.Config, c.ConfigSeq = props, offset
 	return nil
@@ -111,6 +113,7 @@ func (s *ConfigStore) takeCommit(name string, v data.Value, offset int64) error 
 	pending := s.pending[name]
 	delete(s.pending, name)
 	c.TaskCount, c.TaskSeq = count, offset
+	s.next.WorkSeq = offset
 	if !complete(pending, count) {
 		c.Inconsistent, c.Tasks, c.Applied = true, nil, nil
 		return nil

@@ -84,6 +84,9 @@ func TestConfigReplay(t *testing.T) {
 	if d := cmp.Diff(wantKey, got.SessionKey); d != "" {
 		t.Error(d)
 	}
+	if d := cmp.Diff([]int64{47, 8}, []int64{got.WorkSeq, openConfig(t, &fakeTable{}, records[:9]...).Snapshot().WorkSeq + 1}); d != "" {
+		t.Errorf("the last record that changed the work: %s", d)
+	}
 	if last := records[len(records)-1].Offset + 1; got.Offset != last {
 		t.Errorf("offset %d, want %d", got.Offset, last)
 	}

@@ -25,6 +25,10 @@ type Cluster struct {
 	Offset     int64
 	Connectors map[string]*Connector
 	SessionKey *SessionKey // nil: none was written yet
+	// WorkSeq is the offset of the last record that changed what there is to do: a
+	// connector came or went, or task configs were committed; -1 before the first. An
+	// assignment made at an earlier or the same offset does not know of it.
+	WorkSeq int64
 }
 
 // Connector is one connector as the config topic has it.
