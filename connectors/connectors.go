@@ -33,6 +33,9 @@ type Plugin struct {
 	Version   string
 	TaskClass string // task.class in the config topic
 	Kind      Kind
+	// ExactlyOnce is what a source says about exactly-once (KIP-618); nil: nothing,
+	// which is neither yes nor no.
+	ExactlyOnce func(props map[string]string) bool
 	// Spec lists the connector's own keys, in the order of Java's definition.
 	Spec func() []configdef.Spec
 	// Check validates the connector's own keys, all of them, and may dial within

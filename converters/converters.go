@@ -5,6 +5,7 @@ package converters
 
 import (
 	"log/slog"
+	"slices"
 
 	"culvert/configdef"
 	"culvert/data"
@@ -43,12 +44,19 @@ const (
 type Plugin struct {
 	Class   string   // org.apache.kafka.connect.json.JsonConverter
 	Aliases []string // JsonConverter, Json
-	Spec    func() []configdef.Spec
+	// Version as REST shows it; empty: that of the worker, as for Kafka's own.
+	Version string
+	// Sides are what the class can convert; nil: all of them.
+	Sides []Side
+	Spec  func() []configdef.Spec
 	// Check validates the keys (without their prefix).
 	Check func(props map[string]string, side Side) *configdef.Report
 	// New makes a factory for one side; its result makes a converter for each topic.
 	New func(props map[string]string, side Side, log *slog.Logger) (Factory, error)
 }
+
+// Serves reports whether the class can convert a side.
+func (p *Plugin) Serves(side Side) bool { return p.Sides == nil || slices.Contains(p.Sides, side) }
 
 // Factory makes the converter for a topic. Factories are shared by the tasks of
 // a connector and safe for concurrent use; what they make is not.

@@ -53,6 +53,21 @@ type Plugin struct {
 	NewStateful func(props map[string]string, log *slog.Logger) (Plan, error)
 }
 
+// Predicate decides for which records a stateless transformation runs (KIP-585).
+// One goroutine at a time calls it.
+type Predicate interface {
+	// Test must not change the record. An error has class Record.
+	Test(r *data.Record, a *data.Arena) (bool, error)
+}
+
+// PredicatePlugin describes one predicate class.
+type PredicatePlugin struct {
+	Class   string
+	Aliases []string
+	Spec    func() []configdef.Spec
+	New     func(props map[string]string, log *slog.Logger) (Predicate, error)
+}
+
 // Plan is a configured stateful transformation: what it reads and keeps.
 type Plan interface {
 	// Inputs are the topics it joins or aggregates. Input i is side i of its
