@@ -7,20 +7,12 @@ import (
 	"culvert/converters"
 	"culvert/data"
 	"culvert/fault"
-	"culvert/transforms"
 )
 
 // Chain is what stands between a connector and Kafka.
 type Chain struct {
 	Key, Value, Header converters.Factory
 	Steps              []Step
-}
-
-// Step is one transformation of the chain.
-type Step struct {
-	Name      string // its alias in transforms=
-	Class     string // Java class, for failures
-	Transform transforms.Transform
 }
 
 // class is the Java name of the converter that a stage stands for, else empty.
@@ -109,9 +101,9 @@ type pipeline struct {
 func (p *pipeline) apply(ctx context.Context, b *data.Batch, letters []data.Message) ([]data.Message, error) {
 	for i := range p.steps {
 		step := &p.steps[i]
-		err := step.Transform.Apply(ctx, b)
+		err := step.apply(ctx, b)
 		if fault.Is(err, fault.Retry) {
-			err = p.retry.again(ctx, "transformation "+step.Name, err, func() error { return step.Transform.Apply(ctx, b) })
+			err = p.retry.again(ctx, "transformation "+step.Name, err, func() error { return step.apply(ctx, b) })
 		}
 		if err != nil {
 			return letters, err
@@ -180,7 +172,7 @@ func (p *pipeline) single(ctx context.Context, step *Step, b *data.Batch, f data
 		forget(&b.Records[f.Index])
 		one.ClearFailed()
 		one.Records = append(one.Records[:0], b.Records[f.Index])
-		if err := step.Transform.Apply(ctx, &one); err != nil {
+		if err := step.apply(ctx, &one); err != nil {
 			return err
 		}
 		wait := waits(&one)

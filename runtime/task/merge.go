@@ -181,8 +181,8 @@ func (sh *shard) eventTimes(l *lane, msgs []data.Message) []int64 {
 		sh.scratch.Release()
 		sh.scratch.Inputs = append(sh.scratch.Inputs, msgs[i])
 		sh.scratchCodecs.wire(sh.scratch)
-		for _, step := range sh.scratchSteps {
-			if step.Transform.Apply(sh.st.life, sh.scratch) != nil {
+		for k := range sh.scratchSteps {
+			if sh.scratchSteps[k].apply(sh.st.life, sh.scratch) != nil {
 				break
 			}
 		}
