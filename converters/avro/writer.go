@@ -1,0 +1,47 @@
+package avro
+
+import (
+	"culvert/data"
+	"culvert/fault"
+)
+
+// writer is a writer schema with all that decoding needs. It does not change once
+// made and is shared by the converters of a connector.
+type writer struct {
+	node   *Node
+	schema *data.Schema // nil: schemaless data
+	err    error        // why the schema cannot be mapped; nulls are read all the same
+}
+
+func newWriter(m mapping, n *Node, version int32) (*writer, error) {
+	s, err := m.Connect(n, version)
+	return &writer{node: n, schema: s, err: err}, nil
+}
+
+// decode reads the Avro binary of one value. A null has no schema, as in Java.
+func (w *writer) decode(d *decoder, b []byte, a *data.Arena) (data.Value, *data.Schema, error) {
+	if w.err != nil {
+		c := NewCursor(b)
+		if w.node.Type == Union && w.node.Branches[c.Index(len(w.node.Branches), "branch")].Type == Null && c.Err() == nil {
+			return data.Value{}, nil, nil
+		}
+		return data.Value{}, nil, w.err
+	}
+	v, err := d.decode(b, w.node, a)
+	if err != nil || v.IsNull() {
+		return data.Value{}, nil, err
+	}
+	return v, w.schema, nil
+}
+
+// inField notes the path of the field that an error is about.
+func inField(err error, name string) error {
+	e := fault.Of(err)
+	if e == nil {
+		return err
+	}
+	if e.Field != "" {
+		name += "." + e.Field
+	}
+	return e.WithField(name)
+}
