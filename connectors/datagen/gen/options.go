@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -148,8 +150,8 @@ func (g *Generator) compoundOption(n *node, o any, top bool) (data.Value, bool) 
 			return data.Value{}, false
 		}
 		var pairs []data.Value
-		for k, e := range m {
-			v, ok := g.option(n.elem, e, false)
+		for _, k := range slices.Sorted(maps.Keys(m)) { // the same seed gives the same bytes
+			v, ok := g.option(n.elem, m[k], false)
 			if !ok {
 				return data.Value{}, false
 			}
@@ -214,8 +216,8 @@ func javaText(o any) string {
 		return "[" + strings.Join(parts, ", ") + "]"
 	case map[string]any:
 		var parts []string
-		for k, e := range v {
-			parts = append(parts, k+"="+javaText(e))
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, k+"="+javaText(v[k]))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	}

@@ -105,13 +105,16 @@ func (p *plan) fillIntRange(k kind, props map[string]any) error {
 	if k == intKind {
 		p.minInt, p.maxInt, get = math.MinInt32, math.MaxInt32, intField
 	}
-	for name, into := range map[string]*int64{"min": &p.minInt, "max": &p.maxInt} {
-		v, ok, err := get("range", name, r)
+	for _, f := range []struct {
+		name string
+		into *int64
+	}{{"min", &p.minInt}, {"max", &p.maxInt}} {
+		v, ok, err := get("range", f.name, r)
 		if err != nil {
 			return err
 		}
 		if ok {
-			*into = v
+			*f.into = v
 		}
 	}
 	if p.minInt >= p.maxInt {
