@@ -50,6 +50,8 @@ type VectorCase struct {
 	Error      *VectorError               `json:"error"`
 	RecordType string                     `json:"recordType"`
 	Configured bool                       `json:"configured"`
+	Failure    json.RawMessage            `json:"failure"`   // mongosink/bulk_write_failures
+	Construct  *VectorError               `json:"construct"` // mongosink/config_validation
 
 	Config map[string]string `json:"-"`
 }
@@ -132,10 +134,17 @@ func RunVectors(t *testing.T, area, label string, run func(f *VectorFile, c *Vec
 			passed++
 		}
 	}
-	fmt.Printf("golden %s %d/%d\n", label, passed, cases)
+	Report(t, label, passed, cases)
 	if deviating > 0 {
 		fmt.Printf("golden %s: %d more cases deviate on purpose, see internal/golden/deviations.json\n", label, deviating)
 	}
+}
+
+// Report logs the one line of an area. No case at all is a failure; a case that did
+// not pass has failed the test already.
+func Report(t testing.TB, label string, passed, cases int) {
+	t.Helper()
+	fmt.Printf("golden %s %d/%d\n", label, passed, cases)
 	if cases == 0 {
 		t.Errorf("golden %s: no case", label)
 	}
