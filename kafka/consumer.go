@@ -183,13 +183,22 @@ func (c *Consumer) Poll(ctx context.Context, max Limits, into []data.Message) ([
 		if err != nil || len(got) > len(into) {
 			return got, err
 		}
-		select {
-		case <-c.ready:
-		case <-ctx.Done():
-			return into, ctx.Err()
-		case <-c.ctx.Done():
-			return into, errClosed
+		if err := c.wait(ctx); err != nil {
+			return into, err
 		}
+	}
+}
+
+// wait blocks until a fetch has brought something: messages, or a position that
+// moved without any.
+func (c *Consumer) wait(ctx context.Context) error {
+	select {
+	case <-c.ready:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.ctx.Done():
+		return errClosed
 	}
 }
 

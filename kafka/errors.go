@@ -86,4 +86,3 @@ func kerror(err error) (sarama.KError, bool) {
 	return e, ok
 }
 
-var errTodo = errors.New("not built yet")

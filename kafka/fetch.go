@@ -189,6 +189,8 @@ func (c *Consumer) apply(p *part, block *sarama.FetchResponseBlock, b batchReade
 		return false
 	}
 	p.failures = 0
+	was := p.position
+	first := !p.known
 	p.known, p.high, p.end = true, block.HighWaterMarkOffset, block.HighWaterMarkOffset
 	if c.c.opts.isolation == sarama.ReadCommitted {
 		p.end = block.LastStableOffset
@@ -208,7 +210,9 @@ func (c *Consumer) apply(p *part, block *sarama.FetchResponseBlock, b batchReade
 		c.buffered += b.bytes
 	}
 	c.settle(p)
-	poke(c.ready)
+	if len(b.messages) > 0 || p.position != was || first {
+		poke(c.ready)
+	}
 	return len(b.messages) > 0
 }
 
@@ -367,8 +371,8 @@ func (c *Consumer) resolve(lost []*part, at int64) error {
 			continue
 		}
 		ask := at
-		if at == Latest && c.c.opts.isolation == sarama.ReadCommitted {
-			ask = LatestCommitted
+		if at == Latest {
+			ask = c.c.endPosition()
 		}
 		found, err := c.c.listOffsets(c.ctx, []data.TopicPartition{p.tp}, ask)
 		if err != nil {
@@ -382,6 +386,14 @@ func (c *Consumer) resolve(lost []*part, at int64) error {
 		c.mu.Unlock()
 	}
 	return last
+}
+
+// endPosition is where a reader of this isolation level ends.
+func (c *cluster) endPosition() int64 {
+	if c.opts.isolation == sarama.ReadCommitted {
+		return LatestCommitted
+	}
+	return Latest
 }
 
 // batchReader is what one partition's share of a fetch answer holds.
