@@ -27,13 +27,15 @@ type Result struct {
 	Spec   *Spec
 	Value  Parsed
 	Errors []string // complete sentences in Java's wording
+	// Undeclared: no table has the key, but Fail named it.
+	Undeclared bool
 }
 
 // Fail adds an error to a key: the complete sentence as Java gives it.
 func (r *Report) Fail(key, format string, args ...any) {
 	i, ok := r.byName[key]
 	if !ok {
-		r.add(Result{Spec: &Spec{Name: key, Ungrouped: true}, Value: Parsed{Null: true}})
+		r.add(Result{Spec: &Spec{Name: key, Ungrouped: true}, Value: Parsed{Null: true}, Undeclared: true})
 		i = r.byName[key]
 	}
 	r.Results[i].Errors = append(r.Results[i].Errors, fmt.Sprintf(format, args...))

@@ -1,0 +1,31 @@
+// Package all lists every plugin that Culvert is built with. It is the only place
+// that names concrete ones: a new connector, converter, transformation or
+// predicate is one line here.
+package all
+
+import (
+	"culvert/connectors"
+	"culvert/connectors/datagen"
+	"culvert/converters/json"
+	"culvert/converters/number"
+	"culvert/converters/raw"
+	"culvert/converters/text"
+	"culvert/runtime/plugins"
+	"culvert/transforms"
+)
+
+// Set returns the plugins.
+func Set() plugins.Set {
+	return plugins.Set{
+		Connectors: []connectors.Plugin{
+			datagen.Plugin(),
+		},
+		Converters: append(number.Plugins(),
+			json.Plugin(),
+			raw.Plugin(),
+			text.Plugin(),
+		),
+		Transforms: []transforms.Plugin{},
+		Predicates: []transforms.PredicatePlugin{},
+	}
+}

@@ -1,0 +1,128 @@
+package plugins
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+	"sync"
+
+	"culvert/configdef"
+	"culvert/fault"
+)
+
+//go:embed clients.tsv
+var clientTable string
+
+// clientSpecs gives the keys of the Kafka clients by client and key: producer,
+// consumer, admin. Culvert's clients do not use all of them; the table is what
+// validate answers show of an override.
+var clientSpecs = sync.OnceValue(func() map[string]map[string]*configdef.Spec {
+	types := map[string]configdef.Type{}
+	for t := configdef.String; t <= configdef.Password; t++ {
+		types[t.String()] = t
+	}
+	importances := map[string]configdef.Importance{}
+	for i := configdef.Low; i <= configdef.High; i++ {
+		importances[i.String()] = i
+	}
+	table := map[string]map[string]*configdef.Spec{}
+	for line := range strings.Lines(clientTable) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if strings.HasPrefix(line, "#") || len(f) != 5 {
+			continue
+		}
+		s := &configdef.Spec{Name: f[1], Type: types[f[2]], Importance: importances[f[3]], Ungrouped: true,
+			Doc: "See the documentation of the Kafka " + f[0] + "."}
+		switch f[4] {
+		case "-":
+			s.Required = true
+		case `\N`:
+		default:
+			s.Default = &f[4]
+		}
+		if table[f[0]] == nil {
+			table[f[0]] = map[string]*configdef.Spec{}
+		}
+		table[f[0]][f[1]] = s
+	}
+	return table
+})
+
+// overridePolicy is connector.client.config.override.policy.
+type overridePolicy struct {
+	name    string
+	allowed func(key string) bool
+}
+
+const keyPolicy = "connector.client.config.override.policy"
+
+// policy reads the worker's policy. Names are classes or their short forms.
+func policy(worker map[string]string) overridePolicy {
+	name := worker[keyPolicy]
+	name = strings.TrimSuffix(name[strings.LastIndexByte(name, '.')+1:], "ConnectorClientConfigOverridePolicy")
+	var list []string
+	switch name {
+	case "None":
+	case "Principal":
+		list = []string{"sasl.jaas.config", "sasl.mechanism", "security.protocol"}
+	case "Allowlist":
+		for _, k := range strings.Split(worker["connector.client.config.override.allowlist"], ",") {
+			list = append(list, strings.TrimSpace(k))
+		}
+	default:
+		return overridePolicy{name: "All", allowed: func(string) bool { return true }}
+	}
+	return overridePolicy{name: name, allowed: func(key string) bool { return contains(list, key) }}
+}
+
+// CheckPolicy checks the worker's choice of an override policy.
+func CheckPolicy(worker map[string]string) error {
+	name := worker[keyPolicy]
+	switch p := policy(worker); {
+	case name == "" || p.name != "All" || strings.HasSuffix("All", name) || strings.HasSuffix(name, "AllConnectorClientConfigOverridePolicy"):
+		return nil
+	}
+	return fault.New(fault.Config, "connect.override_policy", "Invalid value %s for configuration %s: no such policy", name, keyPolicy).
+		WithField(keyPolicy).WithFix("Use All, None, Principal or Allowlist.")
+}
+
+// overrides validates the keys under prefix: AbstractHerder.validateClientOverrides.
+func overrides(client string, props map[string]string, p overridePolicy) (pieces []piece, err error) {
+	prefix := client + ".override."
+	var names []string
+	for k := range props {
+		if name, ok := strings.CutPrefix(k, prefix); ok && name != "" {
+			names = append(names, name)
+		}
+	}
+	for _, name := range configdef.JavaOrder(sorted(names)) {
+		text := props[prefix+name]
+		spec := clientSpecs()[client][name]
+		c := piece{value: &Value{Name: prefix + name, Value: &text, Recommended: []string{}, Errors: []string{}, Visible: true}}
+		if spec != nil {
+			v, parseErr := configdef.ParseText(spec.Type, text)
+			if parseErr != nil {
+				// Java lets the exception out; it ends the validation.
+				return nil, fault.New(fault.Config, "connect.override", "Invalid value %s for configuration %s: %s", shown(spec, text), name, parseErr).
+					WithField(prefix + name).WithJava("org.apache.kafka.common.config.ConfigException")
+			}
+			c.value.Value = textOf(spec, v)
+			d := definition(spec, -1)
+			d.Name = prefix + name
+			c.definition = d
+		}
+		if !p.allowed(name) {
+			c.value.Errors = append(c.value.Errors,
+				fmt.Sprintf("The '%s' policy does not allow '%s' to be overridden in the connector configuration.", p.name, name))
+		}
+		pieces = append(pieces, c)
+	}
+	return pieces, nil
+}
+
+func shown(s *configdef.Spec, text string) string {
+	if s.Type == configdef.Password {
+		return configdef.Hidden
+	}
+	return text
+}

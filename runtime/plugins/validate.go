@@ -1,0 +1,291 @@
+package plugins
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"culvert/configdef"
+	"culvert/connectors"
+	"culvert/converters"
+	"culvert/fault"
+)
+
+// Validator checks connector configurations on behalf of one worker.
+type Validator struct {
+	Plugins *Registry
+	// Worker are the worker's properties: its converters, its group and its policy
+	// on client overrides.
+	Worker map[string]string
+	// Distributed workers also check what can clash with the cluster.
+	Distributed bool
+	// Resolve replaces variables (${file:…}); nil: none are replaced.
+	Resolve func(props map[string]string) (map[string]string, error)
+}
+
+// Request is a configuration to check.
+type Request struct {
+	Props map[string]string
+	// Nulls are keys that the request gave as null.
+	Nulls []string
+	// Stage is told what is being done, and calls back when it is done; for the text
+	// of a request that timed out. Nil: nobody wants to know.
+	Stage func(description string) (done func())
+}
+
+func (q *Request) stage(description string) func() {
+	if q.Stage == nil {
+		return func() {}
+	}
+	return q.Stage(description)
+}
+
+// Validate checks a configuration completely: AbstractHerder.validateConnectorConfig.
+// Errors in the configuration are in the answer; the error is for a request
+// without a connector class or with an unknown one. It may dial, for as long as
+// ctx lasts.
+func (v *Validator) Validate(ctx context.Context, q Request) (*Answer, error) {
+	props := q.Props
+	if v.Resolve != nil {
+		done := q.stage("resolving transformed configuration properties for the connector")
+		resolved, err := v.Resolve(props)
+		done()
+		if err != nil {
+			return nil, err
+		}
+		props = resolved
+	}
+	class, ok := props[keyClass]
+	if !ok {
+		return nil, fault.New(fault.Config, "connect.no_class", "Connector config %s contains no connector type", showProps(props, q.Nulls)).
+			WithField(keyClass).WithFix("Set connector.class to one of %s.", strings.Join(v.Plugins.Classes(Sink, Source), ", "))
+	}
+	plugin, err := v.Plugins.Connector(class)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.Plugins.Allow(class, props[keyVersion]); err != nil {
+		return nil, err
+	}
+	report := v.framework(plugin, props, q)
+	a := &assembly{name: class, props: props}
+	a.framework(report)
+	if err := a.connector(ctx, plugin, q); err != nil {
+		return nil, err
+	}
+	if err := v.extras(a, plugin, report, q); err != nil {
+		return nil, err
+	}
+	return a.answer(), nil
+}
+
+// framework validates the keys that are not the connector's own.
+func (v *Validator) framework(p *connectors.Plugin, props map[string]string, q Request) *configdef.Report {
+	d := v.defaults(p, props)
+	var specs []configdef.Spec
+	if p.Kind == connectors.SourceKind {
+		specs = v.Plugins.sourceSpecs(d)
+	} else {
+		specs = v.Plugins.sinkSpecs(d)
+	}
+	defer q.stage("validating " + string(p.Kind) + " connector-specific properties for the connector")()
+	report := configdef.ValidateNulls(v.Plugins.enrich(specs, props), props, q.Nulls)
+	v.Plugins.checkTransforms(report, props)
+	if p.Kind == connectors.SourceKind {
+		v.checkSource(p, report, props)
+	} else {
+		v.checkSink(report, props)
+	}
+	for _, name := range configdef.JavaOrder(sorted(q.Nulls)) {
+		report.Fail(name, "Null value can not be supplied as the configuration value.")
+	}
+	return report
+}
+
+// defaults are what the worker gives a connector that does not choose itself:
+// ConnectorConfig.converterDefaults.
+func (v *Validator) defaults(p *connectors.Plugin, props map[string]string) *defaults {
+	r := v.Plugins
+	d := &defaults{version: r.VersionOf(p.Class), versions: []string{r.VersionOf(p.Class)},
+		key: v.Worker[keyKeyConverter], value: v.Worker[keyValueConverter],
+		header: cmp.Or(v.Worker[keyHeaderConverter], "org.apache.kafka.connect.storage.SimpleHeaderConverter")}
+	one := func(key, worker string) (version string, visible bool, versions []string) {
+		given, own := props[key]
+		used := cmp.Or(given, worker)
+		if own {
+			used = given
+		}
+		version = r.VersionOf(used)
+		visible = version != "" // the class is known
+		if visible {
+			versions = []string{version}
+		}
+		if !own {
+			version = cmp.Or(v.Worker[key+versionSuffix], version)
+		}
+		return version, visible, versions
+	}
+	d.keyVersion, d.keyVisible, d.keyVersions = one(keyKeyConverter, d.key)
+	d.valueVersion, d.valueVisible, d.valueVersions = one(keyValueConverter, d.value)
+	d.headerVersion, d.headerVisible, d.more = one(keyHeaderConverter, d.header)
+	return d
+}
+
+// checkSource is DistributedHerder.validateSourceConnectorConfig.
+func (v *Validator) checkSource(p *connectors.Plugin, report *configdef.Report, props map[string]string) {
+	support := report.Get(keyExactlyOnce)
+	if v.Distributed && len(support.Errors) == 0 && strings.EqualFold(support.Value.Text, "required") {
+		if v.Worker["exactly.once.source.support"] != "enabled" {
+			report.Fail(keyExactlyOnce, "This worker does not have exactly-once source support enabled.")
+		}
+		switch {
+		case p.ExactlyOnce == nil:
+			report.Fail(keyExactlyOnce, "The connector does not implement the API required for preflight validation of exactly-once "+
+				"source support. Please consult the documentation for the connector to determine whether it supports exactly-once "+
+				"semantics, and then consider reconfiguring the connector to use the value \"requested\" for this property "+
+				"(which will disable this preflight check and allow the connector to be created).")
+		case !p.ExactlyOnce(props):
+			report.Fail(keyExactlyOnce, "The connector does not support exactly-once semantics with the provided configuration.")
+		}
+	}
+	boundary := report.Get(keyBoundary)
+	if v.Distributed && len(boundary.Errors) == 0 && strings.EqualFold(boundary.Value.Text, "connector") {
+		report.Fail(keyBoundary, "The connector does not support connector-defined transaction boundaries with the given configuration. "+
+			"Please reconfigure it to use a different transaction boundary definition.")
+	}
+}
+
+// checkSink is SinkConnectorConfig.validate and DistributedHerder.validateSinkConnectorGroupId.
+func (v *Validator) checkSink(report *configdef.Report, props map[string]string) {
+	topics, pattern := props[keyTopics], props[keyTopicsRegex]
+	hasTopics, hasPattern := strings.TrimSpace(topics) != "", strings.TrimSpace(pattern) != ""
+	both := func(text string) {
+		report.Fail(keyTopics, "%s", text)
+		report.Fail(keyTopicsRegex, "%s", text)
+	}
+	switch {
+	case hasTopics && hasPattern:
+		both("topics and topics.regex are mutually exclusive options, but both are set.")
+	case !hasTopics && !hasPattern:
+		both("Must configure one of topics or topics.regex")
+	}
+	if dead := strings.TrimSpace(props[keyDeadLetters]); dead != "" {
+		if list := topicList(topics); slices.Contains(list, dead) {
+			report.Fail(keyTopics, "The DLQ topic '%s' may not be included in the list of topics ('topics=[%s]') consumed by the connector",
+				dead, strings.Join(list, ", "))
+		}
+		if re, err := regexp.Compile("^(?:" + pattern + ")$"); hasPattern && err == nil && re.MatchString(dead) {
+			report.Fail(keyTopicsRegex, "The DLQ topic '%s' may not be matched by the regex for the topics ('topics.regex=%s') consumed by the connector",
+				dead, pattern)
+		}
+	}
+	worker := v.Worker["group.id"]
+	if !v.Distributed || worker == "" {
+		return
+	}
+	const own = "consumer.override.group.id"
+	if group, ok := props[own]; ok {
+		if group == worker {
+			report.Fail(own, "Consumer group %s conflicts with Connect worker group %s", group, worker)
+		}
+	} else if name := report.Get(keyName).Value.Text; "connect-"+name == worker {
+		report.Fail(keyName, "Consumer group for sink connector named %s conflicts with Connect worker group %s", name, worker)
+	}
+}
+
+// topicList is SinkConnectorConfig.parseTopicsList.
+func topicList(text string) []string {
+	var list []string
+	for _, t := range aliases(text) {
+		if t != "" {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// extras adds the converters' own keys and the client overrides, in the order of
+// AbstractHerder.mergeConfigInfos.
+func (v *Validator) extras(a *assembly, p *connectors.Plugin, report *configdef.Report, q Request) error {
+	source := p.Kind == connectors.SourceKind
+	dead := strings.TrimSpace(a.props[keyDeadLetters]) != ""
+	separate := source && v.Distributed && (v.Worker["exactly.once.source.support"] == "enabled" || strings.TrimSpace(a.props[keyOffsetsTopic]) != "")
+	creates := false
+	for k := range a.props {
+		creates = creates || strings.HasPrefix(k, topicCreationPrefix)
+	}
+	for _, client := range []struct {
+		name string
+		used bool
+	}{
+		{"producer", source || dead},
+		{"consumer", !source || separate},
+		{"admin", source && creates || !source && dead || separate},
+	} {
+		if !client.used {
+			continue
+		}
+		done := q.stage("validating " + client.name + " config overrides for the connector")
+		pieces, err := overrides(client.name, a.props, policy(v.Worker))
+		done()
+		if err != nil {
+			return err
+		}
+		a.extra(pieces)
+	}
+	for _, c := range []struct {
+		key  string
+		side converters.Side
+	}{{keyHeaderConverter, converters.Header}, {keyKeyConverter, converters.Key}, {keyValueConverter, converters.Value}} {
+		if _, given := a.props[c.key]; !given || len(report.Get(c.key).Errors) > 0 {
+			continue
+		}
+		done := q.stage("performing config validation for the connector's " + c.side.String() + " converter")
+		a.extra(v.Plugins.converter(c.key, c.side, a.props))
+		done()
+	}
+	return nil
+}
+
+func sorted(names []string) []string {
+	names = slices.Clone(names)
+	slices.Sort(names)
+	return names
+}
+
+// checkRegex is RegexValidator.
+func checkRegex(_ string, v configdef.Parsed) error {
+	if v.Null {
+		return nil
+	}
+	if _, err := regexp.Compile(v.Text); err != nil {
+		return fmt.Errorf("Invalid regex: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	return nil
+}
+
+// showProps prints a config as a Java map, with the values of keys hidden whose
+// name says that they may be secret: which keys are passwords only a plugin knows.
+func showProps(props map[string]string, nulls []string) string {
+	names := slices.Clone(nulls)
+	for k := range props {
+		names = append(names, k)
+	}
+	var parts []string
+	for _, k := range configdef.JavaOrder(sorted(names)) {
+		value, ok := props[k]
+		lower := strings.ToLower(k)
+		switch {
+		case !ok:
+			value = "null"
+		case slices.ContainsFunc([]string{"password", "secret", "credential", "token", "uri", "url", "jaas", "user.info", "key.pem", "keystore.key"},
+			func(word string) bool { return strings.Contains(lower, word) }):
+			value = configdef.Hidden
+		}
+		parts = append(parts, k+"="+value)
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
