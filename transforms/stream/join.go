@@ -89,8 +89,8 @@ func (j *Join) Process(in, out *data.Batch, st state.Windows) error {
 		out.Records = out.Records[:before]
 		if !fault.Is(err, fault.Record) {
 			r := &in.Records[j.next]
-			forget(&r.Key)
-			forget(&r.Value)
+			r.Key.Forget() // the next attempt decodes again
+			r.Value.Forget()
 			if !fault.Is(err, fault.Retry) || state.IsLost(err) {
 				j.next = 0
 			}
@@ -105,14 +105,6 @@ func (j *Join) Process(in, out *data.Batch, st state.Windows) error {
 	j.next = 0
 	j.cur = current{}
 	return nil
-}
-
-// forget makes a cell as Kafka delivered it: a cell keeps its first error, and
-// the next attempt must decode again.
-func forget(c *data.Cell) {
-	if raw, dec, ok := c.Wire(); ok {
-		*c = data.WireCell(raw, dec)
-	}
 }
 
 // one joins the next record with the other side and keeps it. Nothing is kept
