@@ -1,0 +1,175 @@
+package mongodb
+
+import (
+	"context"
+	"strconv"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// Limits of a server: the size of a document, and of a command, which is a
+// document itself with some room for what surrounds the largest one.
+const (
+	maxDocument = 16 << 20
+	maxCommand  = 16 << 20
+	maxModels   = 100_000
+)
+
+// class is the command that carries a kind of write.
+type class uint8
+
+const (
+	inserts class = iota
+	updates
+	deletes
+)
+
+var commands = [...]struct{ name, list string }{{"insert", "documents"}, {"update", "updates"}, {"delete", "deletes"}}
+
+func (o op) class() class {
+	switch o {
+	case opInsert:
+		return inserts
+	case opDelete:
+		return deletes
+	}
+	return updates
+}
+
+// writeChunk writes the pending models of a chunk. Ordered: in order, one command
+// for each run of one kind. Unordered: one command for each kind. It returns when
+// every model is done or failed, or with the error that stops it.
+func (s *Sink) writeChunk(ctx context.Context, c *chunk) error {
+	list := s.plan.list
+	if c.topic.Ordered {
+		for i := c.from; i < c.to; {
+			if list[i].state != pending {
+				i++
+				continue
+			}
+			if err := s.run(ctx, c, i, true, list[i].op.class()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for k := inserts; k <= deletes; k++ {
+		for i := c.from; i < c.to; {
+			if list[i].state != pending || list[i].op.class() != k {
+				i++
+				continue
+			}
+			if err := s.run(ctx, c, i, false, k); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// run sends the pending models of a kind from i on in one command: ordered, up to
+// the first of another kind. It ends with model i no longer pending, or an error.
+func (s *Sink) run(ctx context.Context, c *chunk, i int, ordered bool, k class) error {
+	list := s.plan.list
+	s.sent = s.sent[:0]
+	// A write that comes again after its answer was lost, and whose documents are
+	// recognised by ids of our own, is sent unordered: else every document that is
+	// there already would stop the command.
+	relaxed := k == inserts && list[i].maybe && list[i].ownID
+	b := s.beginCommand(c, k, ordered && !relaxed)
+	size := 0
+	for ; i < c.to && len(s.sent) < maxModels; i++ {
+		m := &list[i]
+		if m.state != pending {
+			continue
+		}
+		if m.op.class() != k || relaxed && !(m.maybe && m.ownID) {
+			if ordered {
+				break
+			}
+			continue
+		}
+		n := m.doc.end - m.doc.off + m.filter.end - m.filter.off
+		if m.doc.end-m.doc.off > maxDocument {
+			m.fail(tooLarge(m.doc.end - m.doc.off))
+			if err := s.settleModel(c, i); err != nil {
+				return err
+			}
+			continue
+		}
+		if size += n + 64; size > maxCommand-1<<10 && len(s.sent) > 0 {
+			break
+		}
+		b.statement(s.plan.buf, m, len(s.sent))
+		s.sent = append(s.sent, i)
+	}
+	if len(s.sent) == 0 {
+		return nil
+	}
+	s.cmd = b.finish()
+	err := s.server.run(ctx, c.ns.db, bson.Raw(s.cmd))
+	return s.answered(ctx, c, err)
+}
+
+// command is a write command that is being built.
+type command struct {
+	b         []byte
+	doc, list int
+	k         class
+}
+
+func (s *Sink) beginCommand(c *chunk, k class, ordered bool) *command {
+	cmd := &s.building
+	cmd.k = k
+	cmd.b, cmd.doc = openDocument(s.cmd[:0])
+	cmd.b = appendHead(cmd.b, typeString, commands[k].name)
+	cmd.b = append(cmd.b, 0, 0, 0, 0)
+	putLength(cmd.b[len(cmd.b)-4:], len(c.ns.coll)+1)
+	cmd.b = append(append(cmd.b, c.ns.coll...), 0)
+	cmd.b = appendHead(cmd.b, typeBool, "ordered")
+	if ordered {
+		cmd.b = append(cmd.b, 1)
+	} else {
+		cmd.b = append(cmd.b, 0)
+	}
+	if wc := s.server.writeConcern(); wc != nil {
+		cmd.b = appendField(cmd.b, "writeConcern", documentValue(wc))
+	}
+	cmd.b, cmd.list = openDocument(appendHead(cmd.b, typeArray, commands[k].list))
+	return cmd
+}
+
+// statement appends one model. The _id goes first, where a server keeps it.
+func (cmd *command) statement(buf []byte, m *model, n int) {
+	b := append(cmd.b, typeDocument)
+	b = append(strconv.AppendInt(b, int64(n), 10), 0)
+	if cmd.k == inserts {
+		cmd.b = appendIDFirst(b, buf, m)
+		return
+	}
+	b, at := openDocument(b)
+	b = appendField(b, "q", documentValue(buf[m.filter.off:m.filter.end]))
+	switch m.op {
+	case opDelete:
+		b = append(appendHead(b, typeInt32, "limit"), 1, 0, 0, 0)
+	default:
+		b = appendIDFirst(appendHead(b, typeDocument, "u"), buf, m)
+		b = append(appendHead(b, typeBool, "upsert"), 1)
+	}
+	cmd.b = closeDocument(b, at)
+}
+
+func appendIDFirst(b, buf []byte, m *model) []byte {
+	doc, id := m.doc, m.id
+	if id.empty() || id.off == doc.off+first {
+		return append(b, buf[doc.off:doc.end]...)
+	}
+	b = append(b, buf[doc.off:doc.off+first]...)
+	b = append(b, buf[id.off:id.end]...)
+	b = append(b, buf[doc.off+first:id.off]...)
+	return append(b, buf[id.end:doc.end]...)
+}
+
+func (cmd *command) finish() []byte {
+	return closeDocument(closeDocument(cmd.b, cmd.list), cmd.doc)
+}

@@ -1,0 +1,193 @@
+package mongodb
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"culvert/fault"
+)
+
+// Times of the client where the connection string has none of its own. A short
+// server selection lets the status say soon what is wrong; the batch comes again
+// anyway, for as long as it takes.
+const (
+	selectionTimeout = 5 * time.Second
+	connectTimeout   = 10 * time.Second
+)
+
+// server is what the sink needs of a MongoDB.
+type server interface {
+	// run runs a write command on a database.
+	run(ctx context.Context, db string, cmd bson.Raw) error
+	// find returns the document that matches the filter, nil if there is none.
+	find(ctx context.Context, ns namespace, filter bson.Raw) (bson.Raw, error)
+	// writeConcern is the document of the connection string's write concern, nil for
+	// the server's default.
+	writeConcern() []byte
+	close(ctx context.Context) error
+}
+
+// driverServer is a server behind the official driver. Commands are built by the
+// sink and run as they are: InsertMany and BulkWrite take more than ten times the
+// CPU to encode documents that are finished already.
+type driverServer struct {
+	client  *mongo.Client
+	db      *mongo.Database // of the last command
+	concern []byte
+}
+
+// connect makes the client. It does not wait for the server.
+func connect(s *settings) (*driverServer, error) {
+	opts, err := clientOptions(s)
+	if err != nil {
+		return nil, err
+	}
+	client, err := mongo.Connect(opts)
+	if err != nil {
+		return nil, uriFault(s.URI, err)
+	}
+	return &driverServer{client: client, concern: concernDocument(opts.WriteConcern)}, nil
+}
+
+func uriFault(uri string, err error) error {
+	text := strings.ReplaceAll(err.Error(), uri, maskURI(uri))
+	var dns *net.DNSError
+	if errors.As(err, &dns) && strings.HasPrefix(uri, srvScheme) && (dns.IsTimeout || dns.IsTemporary) {
+		return fault.New(fault.Retry, codeDown, "the DNS does not answer for %s: %s", maskURI(uri), text).WithField(keyURI)
+	}
+	return fault.New(fault.Config, "mongo.config", "Invalid value %s for configuration %s: %s", maskURI(uri), keyURI, text).WithField(keyURI)
+}
+
+func clientOptions(s *settings) (*options.ClientOptions, error) {
+	opts := options.Client().ApplyURI(s.URI)
+	if err := opts.Validate(); err != nil {
+		return nil, uriFault(s.URI, err)
+	}
+	if opts.ServerSelectionTimeout == nil {
+		opts.SetServerSelectionTimeout(selectionTimeout)
+	}
+	if opts.ConnectTimeout == nil {
+		opts.SetConnectTimeout(connectTimeout)
+	}
+	name := "culvert"
+	if s.Provider != "" {
+		name += "|" + s.Provider
+	}
+	opts.SetDriverInfo(&options.DriverInfo{Name: name})
+	if s.APIVersion != "" {
+		opts.SetServerAPIOptions(options.ServerAPI(options.ServerAPIVersion(s.APIVersion)).
+			SetStrict(s.APIStrict).SetDeprecationErrors(s.APIDeprecationErrors))
+	}
+	return opts, setTLS(opts, s)
+}
+
+// setTLS reads the files of connection.ssl.*.
+func setTLS(opts *options.ClientOptions, s *settings) error {
+	if s.Truststore == "" && s.Keystore == "" {
+		return nil
+	}
+	cfg := opts.TLSConfig
+	if cfg == nil {
+		cfg = &tls.Config{MinVersion: tls.VersionTLS12}
+		if !strings.HasPrefix(s.URI, srvScheme) {
+			return nil // as in Java: the stores alone do not turn TLS on
+		}
+	}
+	if s.Truststore != "" {
+		pem, err := readPEM("connection.ssl.truststore", s.Truststore)
+		if err != nil {
+			return err
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return storeFault("connection.ssl.truststore", s.Truststore, "the file holds no certificate")
+		}
+		cfg.RootCAs = pool
+	}
+	if s.Keystore != "" {
+		pem, err := readPEM("connection.ssl.keystore", s.Keystore)
+		if err != nil {
+			return err
+		}
+		cert, err := tls.X509KeyPair(pem, pem)
+		if err != nil {
+			return storeFault("connection.ssl.keystore", s.Keystore, err.Error())
+		}
+		cfg.Certificates = []tls.Certificate{cert}
+	}
+	opts.SetTLSConfig(cfg)
+	return nil
+}
+
+func readPEM(key, file string) ([]byte, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, storeFault(key, file, err.Error())
+	}
+	if !strings.Contains(string(text), "-----BEGIN ") {
+		return nil, storeFault(key, file, "Java key stores (JKS, PKCS12) are not implemented yet; give the certificates in PEM form "+
+			"(keytool -exportcert -rfc, openssl pkcs12), the private key unencrypted in the same file")
+	}
+	return text, nil
+}
+
+func storeFault(key, file, why string) error {
+	return fault.New(fault.Config, "mongo.config", "Invalid value %s for configuration %s: %s", file, key, why).WithField(key)
+}
+
+// concernDocument is the writeConcern field of a command.
+func concernDocument(wc *writeconcern.WriteConcern) []byte {
+	if wc == nil || wc.W == nil && wc.Journal == nil {
+		return nil
+	}
+	var d bson.D
+	if wc.W != nil {
+		d = append(d, bson.E{Key: "w", Value: wc.W})
+	}
+	if wc.Journal != nil {
+		d = append(d, bson.E{Key: "j", Value: *wc.Journal})
+	}
+	b, err := bson.Marshal(d)
+	if err != nil {
+		return nil // a text and a boolean always encode
+	}
+	return b
+}
+
+func (s *driverServer) run(ctx context.Context, db string, cmd bson.Raw) error {
+	if s.db == nil || s.db.Name() != db {
+		s.db = s.client.Database(db)
+	}
+	return s.db.RunCommand(ctx, cmd).Err()
+}
+
+func (s *driverServer) find(ctx context.Context, ns namespace, filter bson.Raw) (bson.Raw, error) {
+	doc, err := s.client.Database(ns.db).Collection(ns.coll).FindOne(ctx, filter).Raw()
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return nil, nil
+	}
+	return doc, err
+}
+
+func (s *driverServer) writeConcern() []byte { return s.concern }
+
+func (s *driverServer) close(ctx context.Context) error {
+	if err := s.client.Disconnect(ctx); err != nil && !errors.Is(err, mongo.ErrClientDisconnected) {
+		return fmt.Errorf("disconnect from MongoDB: %w", err)
+	}
+	return nil
+}
+
+var _ server = (*driverServer)(nil)

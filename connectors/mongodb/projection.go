@@ -1,0 +1,197 @@
+package mongodb
+
+import (
+	"slices"
+	"strings"
+)
+
+// projector keeps or leaves out fields of a document.
+type projector interface {
+	// project appends the projected document to dst.
+	project(dst, doc []byte) []byte
+}
+
+const (
+	oneLevel = "*"
+	anyLevel = "**"
+)
+
+// newProjector makes the projector of a type; nil for "none" and no type.
+func newProjector(kind, list string) projector {
+	switch strings.ToLower(kind) {
+	case "allowlist", "whitelist":
+		return newAllowList(list)
+	case "blocklist", "blacklist":
+		return newBlockList(list)
+	}
+	return nil
+}
+
+func fieldList(list string) []string {
+	var fields []string
+	for _, f := range strings.Split(strings.TrimSpace(list), ",") {
+		if f = strings.TrimSpace(f); f != "" && !slices.Contains(fields, f) {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+// allowList keeps what its paths name and what leads there (AllowListProjector).
+type allowList struct {
+	paths    map[string]bool
+	prefixes []string // of top-level patterns such as "ab*"
+}
+
+func newAllowList(list string) *allowList {
+	p := &allowList{paths: map[string]bool{}}
+	for _, f := range fieldList(list) {
+		for {
+			p.paths[f] = true
+			if !strings.Contains(f, ".") && f != oneLevel && strings.HasSuffix(f, oneLevel) {
+				p.prefixes = append(p.prefixes, strings.TrimSuffix(f, oneLevel))
+			}
+			i := strings.LastIndexByte(f, '.')
+			if i <= 0 {
+				break
+			}
+			f = f[:i]
+		}
+	}
+	return p
+}
+
+func (p *allowList) project(dst, doc []byte) []byte {
+	if p.paths[anyLevel] {
+		return append(dst, doc...)
+	}
+	return p.document(dst, doc, "")
+}
+
+func (p *allowList) document(dst, doc []byte, path string) []byte {
+	dst, start := openDocument(dst)
+	for at := first; ; {
+		f, ok := next(doc, at)
+		if !ok {
+			return closeDocument(dst, start)
+		}
+		at = f.end
+		key := string(f.name)
+		if path != "" {
+			key = path + "." + key
+		}
+		if !p.allows(key) {
+			continue
+		}
+		dst = append(dst, doc[f.start:f.value]...)
+		v := doc[f.value:f.end]
+		switch {
+		case f.kind == typeDocument && !p.paths[key+"."+anyLevel]:
+			dst = p.document(dst, v, key)
+		case f.kind == typeArray:
+			dst = eachDocument(dst, v, func(dst, doc []byte) []byte { return p.document(dst, doc, key) })
+		default:
+			dst = append(dst, v...)
+		}
+	}
+}
+
+// eachDocument appends the array with its documents mapped by do.
+func eachDocument(dst, array []byte, do func(dst, doc []byte) []byte) []byte {
+	dst, start := openDocument(dst)
+	for at := first; ; {
+		f, ok := next(array, at)
+		if !ok {
+			return closeDocument(dst, start)
+		}
+		dst = append(dst, array[f.start:f.value]...)
+		if f.kind == typeDocument {
+			dst = do(dst, array[f.value:f.end])
+		} else {
+			dst = append(dst, array[f.value:f.end]...)
+		}
+		at = f.end
+	}
+}
+
+// allows reports whether the path is named, by itself, by a pattern with one or
+// more levels replaced by *, or by a top-level "ab*".
+func (p *allowList) allows(key string) bool {
+	if p.paths[key] {
+		return true
+	}
+	for _, s := range p.prefixes {
+		if strings.HasPrefix(key, s) {
+			return true
+		}
+	}
+	parts := strings.Split(key, ".")
+	return p.matches(parts, 0, make([]string, len(parts)))
+}
+
+func (p *allowList) matches(parts []string, i int, pattern []string) bool {
+	if i == len(parts) {
+		return p.paths[strings.Join(pattern, ".")]
+	}
+	for _, s := range [2]string{parts[i], oneLevel} {
+		pattern[i] = s
+		if p.matches(parts, i+1, pattern) {
+			return true
+		}
+	}
+	return false
+}
+
+// blockList leaves out what its paths name (BlockListProjector).
+type blockList struct{ fields []string }
+
+func newBlockList(list string) *blockList { return &blockList{fieldList(list)} }
+
+func (p *blockList) project(dst, doc []byte) []byte {
+	for i, f := range p.fields {
+		out := blocked(nil, doc, f)
+		if i == len(p.fields)-1 {
+			return append(dst, out...)
+		}
+		doc = out
+	}
+	return append(dst, doc...)
+}
+
+// blocked appends doc without what the path names.
+func blocked(dst, doc []byte, path string) []byte {
+	head, tail, nested := strings.Cut(path, ".")
+	dst, start := openDocument(dst)
+	for at := first; ; {
+		f, ok := next(doc, at)
+		if !ok {
+			return closeDocument(dst, start)
+		}
+		at = f.end
+		name, v := string(f.name), doc[f.value:f.end]
+		keep := true
+		switch {
+		case head == anyLevel:
+			keep = false
+		case head == oneLevel:
+			keep = f.kind == typeDocument
+		case !nested && strings.HasSuffix(head, oneLevel):
+			keep = !strings.HasPrefix(name, strings.TrimSuffix(head, oneLevel))
+		case !nested:
+			keep = name != head
+		}
+		if !keep {
+			continue
+		}
+		dst = append(dst, doc[f.start:f.value]...)
+		switch {
+		case f.kind == typeDocument && head == oneLevel && tail != "",
+			f.kind == typeDocument && nested && name == head && head != oneLevel:
+			dst = blocked(dst, v, tail)
+		case f.kind == typeArray && nested && name == head && head != oneLevel:
+			dst = eachDocument(dst, v, func(dst, doc []byte) []byte { return blocked(dst, doc, tail) })
+		default:
+			dst = append(dst, v...)
+		}
+	}
+}

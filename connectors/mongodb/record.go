@@ -1,0 +1,158 @@
+package mongodb
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"culvert/data"
+	"culvert/data/values"
+	"culvert/fault"
+)
+
+// Java's exception for data that a connector cannot use.
+const dataException = "org.apache.kafka.connect.errors.DataException"
+
+// dataError is a record that cannot be written, in Java's words.
+func dataError(code, format string, args ...any) *fault.Error {
+	return fault.New(fault.Record, code, format, args...).WithJava(dataException)
+}
+
+func putLength(b []byte, n int) { binary.LittleEndian.PutUint32(b, uint32(n)) }
+
+// document is one record on its way to a write model: key and value become BSON
+// when somebody asks for them, once. It is used for one record after the other.
+type document struct {
+	rec   *data.Record
+	arena *data.Arena
+
+	key, val side
+
+	ownID   bool // the _id was made up, not taken from the record
+	idIsKey bool // the _id is the key document: what changes the key changes it
+
+	keyBuf, valBuf, swap []byte
+	mem                  []byte // scratch
+}
+
+// side is the key or the value of a record as a document.
+type side struct {
+	asked bool
+	doc   []byte // nil: null
+	err   error
+}
+
+func (d *document) reset(r *data.Record, a *data.Arena) {
+	d.rec, d.arena = r, a
+	d.key, d.val = side{}, side{}
+	d.ownID, d.idIsKey = false, false
+	d.mem = d.mem[:0]
+}
+
+// scratch copies b to memory that lives until the next record. What is appended
+// to the result must be handed to keep.
+func (d *document) scratch(b []byte) []byte {
+	at := len(d.mem)
+	d.mem = append(d.mem, b...)
+	return d.mem[at:]
+}
+
+// keep notes that b, grown from an empty scratch, stays in use.
+func (d *document) keep(b []byte) {
+	if len(b) > 0 && cap(b) == cap(d.mem)-len(d.mem) {
+		d.mem = d.mem[:len(d.mem)+len(b)]
+	}
+}
+
+// keyDoc is the key as a document; ok is false for no key. A key that cannot be
+// one is an error only for who asks.
+func (d *document) keyDoc() (doc []byte, ok bool, err error) {
+	if !d.key.asked {
+		d.key.asked = true
+		var out []byte
+		out, ok, err = appendCell(d.keyBuf[:0], &d.rec.Key, d.arena, "key")
+		d.keyBuf = out
+		d.key.err = err
+		if err == nil && ok {
+			d.key.doc = out
+		}
+	}
+	return d.key.doc, d.key.doc != nil, d.key.err
+}
+
+func (d *document) valueDoc() (doc []byte, ok bool, err error) {
+	if !d.val.asked {
+		d.val.asked = true
+		var out []byte
+		out, ok, err = appendCell(d.valBuf[:0], &d.rec.Value, d.arena, "value")
+		d.valBuf = out
+		d.val.err = err
+		if err == nil && ok {
+			d.val.doc = out
+		}
+	}
+	return d.val.doc, d.val.doc != nil, d.val.err
+}
+
+// hasKey reports whether there is a key, also one that is no document.
+func (d *document) hasKey() bool {
+	if d.rec.Key.IsNull() {
+		return false
+	}
+	_, ok, err := d.keyDoc()
+	return ok || err != nil
+}
+
+// changeValue replaces the value document by what do makes of it.
+func (d *document) changeValue(do func(dst, doc []byte) []byte) {
+	out := do(d.swap[:0], d.val.doc)
+	d.swap, d.valBuf, d.val.doc = d.valBuf, out, out
+}
+
+// changeKey replaces the key document, and the _id that is the key document.
+func (d *document) changeKey(do func(dst, doc []byte) []byte) {
+	out := do(d.swap[:0], d.key.doc)
+	d.swap, d.keyBuf, d.key.doc = d.keyBuf, out, out
+	if d.idIsKey && d.val.doc != nil {
+		d.changeValue(func(dst, doc []byte) []byte { return withField(dst, doc, idField, documentValue(out)) })
+	}
+}
+
+// setID sets the value's _id.
+func (d *document) setID(v value) {
+	if _, ok := find(d.val.doc, idField); ok {
+		d.changeValue(func(dst, doc []byte) []byte { return withField(dst, doc, idField, v) })
+		return
+	}
+	doc := d.val.doc[:len(d.val.doc)-1]
+	doc = append(appendField(doc, idField, v), 0)
+	putLength(doc, len(doc))
+	d.val.doc, d.valBuf = doc, doc
+}
+
+// describe is the record as Java's SinkRecord.toString prints it.
+func (d *document) describe() string {
+	r := d.rec
+	part := func(c *data.Cell) (text, schema string) {
+		v, s, err := c.Value(d.arena)
+		if err != nil || v.IsNull() {
+			return "null", schemaText(s)
+		}
+		return values.String(v, s), schemaText(s)
+	}
+	key, keySchema := part(&r.Key)
+	val, valSchema := part(&r.Value)
+	ts := "null"
+	if r.Timestamp != data.NoTimestamp {
+		ts = fmt.Sprint(r.Timestamp)
+	}
+	return fmt.Sprintf("SinkRecord{kafkaOffset=%d, timestampType=CreateTime, originalTopic=%s, originalKafkaPartition=%d, originalKafkaOffset=%d} "+
+		"ConnectRecord{topic='%s', kafkaPartition=%d, key=%s, keySchema=%s, value=%s, valueSchema=%s, timestamp=%s, headers=ConnectHeaders(headers=)}",
+		r.Offset, r.Topic, r.Partition, r.Offset, r.Topic, r.Partition, key, keySchema, val, valSchema, ts)
+}
+
+func schemaText(s *data.Schema) string {
+	if s == nil {
+		return "null"
+	}
+	return fmt.Sprintf("Schema{%s}", values.TypeName(s.Kind))
+}

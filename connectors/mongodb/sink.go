@@ -1,0 +1,158 @@
+package mongodb
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"culvert/connectors"
+	"culvert/data"
+	"culvert/fault"
+)
+
+// Sink writes the records of a task to MongoDB. It is used by one goroutine.
+type Sink struct {
+	cfg    *config
+	env    connectors.Env
+	log    *slog.Logger
+	server server
+	hosts  string // names the server in messages, without credentials
+
+	frameworkTolerates bool // errors.tolerance=all: b.Fail skips or dead-letters
+	frameworkReports   bool // a dead letter topic or errors.log.enable is set
+
+	doc      document
+	plan     plan
+	sent     []int // models of the command under way
+	cmd      []byte
+	building command
+	closed   bool
+}
+
+// newSink makes a sink on a server.
+func newSink(cfg *config, env connectors.Env, srv server) *Sink {
+	log := env.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if env.Waiting == nil {
+		env.Waiting = func(string) {}
+	}
+	return &Sink{
+		cfg: cfg, env: env, log: log, server: srv, hosts: hostsOf(cfg.URI),
+		frameworkTolerates: strings.EqualFold(cfg.props["errors.tolerance"], "all"),
+		frameworkReports:   cfg.props["errors.deadletterqueue.topic.name"] != "" || strings.EqualFold(cfg.props["errors.log.enable"], "true"),
+	}
+}
+
+// patience is how long a write may take before the status says what it waits for.
+const patience = 2 * time.Second
+
+// Write writes the batch. After a Retry error the batch, when it comes again, is
+// taken up where it stopped: what was confirmed is not sent again, and what was
+// sent without an answer is sent again with the same ids.
+func (s *Sink) Write(ctx context.Context, b *data.Batch) error {
+	if !s.resume(b) {
+		if err := s.build(b); err != nil {
+			s.plan.open = false
+			return err
+		}
+	}
+	s.plan.open = true
+	waiting := time.AfterFunc(patience, func() {
+		s.env.Waiting("MongoDB at " + s.hosts + " has not answered for " + patience.String())
+	})
+	err := s.write(ctx)
+	if !waiting.Stop() {
+		s.env.Waiting("")
+	}
+	if err != nil {
+		return err
+	}
+	s.report(b)
+	s.plan.open = false
+	return nil
+}
+
+func (s *Sink) write(ctx context.Context) error {
+	for i := range s.plan.chunks {
+		c := &s.plan.chunks[i]
+		if s.isDone(c) {
+			continue
+		}
+		if err := s.writeChunk(ctx, c); err != nil {
+			return err
+		}
+		if c.topic.limiter.due() {
+			timer := time.NewTimer(c.topic.limiter.wait)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				timer.Stop()
+				return fault.New(fault.Retry, "mongo.interrupted", "rate limiting was interrupted: %w", context.Cause(ctx))
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Sink) isDone(c *chunk) bool {
+	for i := c.from; i < c.to; i++ {
+		if s.plan.list[i].state == pending {
+			return false
+		}
+	}
+	return true
+}
+
+// report marks the records that were not written.
+func (s *Sink) report(b *data.Batch) {
+	for _, f := range s.plan.failures {
+		s.fail(b, f.rec, f.topic, f.err)
+	}
+	for i := range s.plan.chunks {
+		c := &s.plan.chunks[i]
+		for k := c.from; k < c.to; k++ {
+			if m := &s.plan.list[k]; m.state == failed {
+				s.fail(b, m.rec, c.topic, m.err)
+			}
+		}
+	}
+}
+
+// fail marks record i. Where the connector tolerates a failure that the framework
+// does not, and nobody asked for dead letters, the record is skipped as in Java,
+// which then has no error reporter.
+func (s *Sink) fail(b *data.Batch, i int, t *topicConfig, err error) {
+	if isDecode(err) {
+		b.Fail(i, data.StagePut, err.(*decodeError).err)
+		return
+	}
+	if !s.frameworkTolerates && !s.frameworkReports {
+		r := &b.Records[i]
+		s.log.Warn("record skipped", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
+		return
+	}
+	b.Fail(i, data.StagePut, err)
+}
+
+// logFailure logs a tolerated failure where mongo.errors.log.enable asks for it.
+func (s *Sink) logFailure(c *chunk, i int, err error) {
+	if !c.topic.logs() {
+		return
+	}
+	r := s.plan.records[s.plan.list[i].rec]
+	s.log.Error("record not written", "topic", r.topic, "partition", r.partition, "offset", r.offset, "namespace", c.ns.String(), "error", err)
+}
+
+// Close ends the connections. It may be called twice.
+func (s *Sink) Close(ctx context.Context) error {
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	return s.server.close(ctx)
+}
+
+var _ connectors.Sink = (*Sink)(nil)

@@ -1,0 +1,196 @@
+package mongodb
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// topicConfig is the configuration of one topic and what it builds.
+type topicConfig struct {
+	settings
+	topic string
+
+	mapper     mapper
+	id         idStrategy
+	processors []processor
+	write      writeModel
+	remove     writeModel // of a record without value; nil: such a record is an error
+	limiter    rateLimit
+}
+
+// classError is an error of a key that names a class: Java's
+// ConnectConfigException.
+type classError struct{ key, value, reason string }
+
+func (e *classError) Error() string {
+	return fmt.Sprintf("Invalid value %s for configuration %s: %s", e.value, e.key, e.reason)
+}
+
+// buildSteps build the parts of a topic's configuration, in Java's order. Each
+// may fail by itself.
+var buildSteps = []func(*topicConfig) error{
+	(*topicConfig).buildMapper, (*topicConfig).buildID, (*topicConfig).buildProcessors, (*topicConfig).buildWrite,
+	(*topicConfig).buildRemove, (*topicConfig).buildLimiter, (*topicConfig).refuse,
+}
+
+func (t *topicConfig) buildMapper() (err error) {
+	switch t.Mapper {
+	case pkg + "namespace.mapping.DefaultNamespaceMapper":
+		t.mapper, err = newFixedMapper(t)
+	case pkg + "namespace.mapping.FieldPathNamespaceMapper":
+		t.mapper, err = newFieldMapper(t)
+	default:
+		err = unknownClass(keyMapper, t.Mapper, "NamespaceMapper")
+	}
+	return err
+}
+
+func (t *topicConfig) buildID() (err error) {
+	t.id, err = newIDStrategy(t)
+	return err
+}
+
+func (t *topicConfig) buildProcessors() error {
+	list := "[" + strings.Join(t.PostProcessors, ", ") + "]"
+	fail := func(err error) error {
+		var c *classError
+		if errors.As(err, &c) {
+			return &classError{key: c.key, value: list, reason: c.reason}
+		}
+		return err
+	}
+	hasID := false
+	t.processors = nil
+	for _, class := range t.PostProcessors {
+		p, err := newProcessor(t, class)
+		if err != nil {
+			return fail(err)
+		}
+		if _, ok := p.(*idAdder); ok {
+			hasID = true
+		}
+		t.processors = append(t.processors, p)
+	}
+	if !hasID {
+		p, err := newProcessor(t, classIDAdder)
+		if err != nil {
+			return fail(err)
+		}
+		t.processors = append([]processor{p}, t.processors...)
+	}
+	return nil
+}
+
+func (t *topicConfig) buildWrite() (err error) {
+	t.write, err = newWriteModel(t, keyWriteModel, t.WriteModel)
+	return err
+}
+
+// buildRemove is MongoSinkTopicConfig.getDeleteWriteModelStrategy: the default
+// strategy needs an id that comes from the key alone.
+func (t *topicConfig) buildRemove() (err error) {
+	t.remove = nil
+	if !t.DeleteOnNull {
+		return nil
+	}
+	if t.DeleteModel != pkg+"writemodel.strategy.DeleteOneDefaultStrategy" {
+		t.remove, err = newWriteModel(t, keyDeleteModel, t.DeleteModel)
+		return err
+	}
+	id, err := newIDStrategy(t)
+	if err != nil {
+		return err
+	}
+	switch id := id.(type) {
+	case fullKey:
+	case *partialKey:
+	case provided:
+		if !id.inKey {
+			err = errNoKeyID
+		}
+	default:
+		err = errNoKeyID
+	}
+	if err != nil {
+		return err
+	}
+	t.remove = &deleteByID{id: id}
+	return nil
+}
+
+var errNoKeyID = &classError{key: keyDeleteOnNull, value: "true",
+	reason: "DeleteOneDefaultStrategy can only be applied when the configured IdStrategy is an instance of: FullKeyStrategy or PartialKeyStrategy or ProvidedInKeyStrategy"}
+
+func (t *topicConfig) buildLimiter() error {
+	t.limiter = rateLimit{every: t.RateEvery, wait: time.Duration(t.RateTimeoutMS) * time.Millisecond}
+	return nil
+}
+
+// refuse names what this version does not do yet.
+func (t *topicConfig) refuse() error {
+	if class := t.CDCHandler; class != "" {
+		if !isCDCHandler(class) {
+			return unknownClass(keyCDC, class, "CdcHandler")
+		}
+		return &classError{keyCDC, class, "change data capture handlers are not implemented yet. Leave the key out: records are then written as the documents they are"}
+	}
+	if f := strings.TrimSpace(t.TimeField); f != "" {
+		return &classError{keyTimeField, t.TimeField, "time series collections are not implemented yet. Create the collection by hand, leave the key out and set writemodel.strategy to " +
+			pkg + "writemodel.strategy.InsertOneDefaultStrategy"}
+	}
+	return nil
+}
+
+func isCDCHandler(class string) bool {
+	switch strings.TrimPrefix(class, pkg+"cdc.") {
+	case "mongodb.ChangeStreamHandler", "debezium.mongodb.MongoDbHandler", "debezium.mongodb.ChangeStreamHandler",
+		"debezium.rdbms.RdbmsHandler", "debezium.rdbms.mysql.MysqlHandler", "debezium.rdbms.postgres.PostgresHandler", "qlik.rdbms.RdbmsHandler":
+		return true
+	}
+	return false
+}
+
+// unknownClass is Java's error for a class that is not there, or is there and is
+// something else.
+func unknownClass(key, class, wanted string) error {
+	if isOurs(class) {
+		return &classError{key, class, fmt.Sprintf("Contract violation class doesn't implement: '%s'", wanted)}
+	}
+	return &classError{key, class, "Class not found: " + class}
+}
+
+// isOurs reports whether the class is one of the sink's own, of whatever kind.
+func isOurs(class string) bool {
+	name, ok := strings.CutPrefix(class, pkg)
+	if !ok {
+		return false
+	}
+	i := strings.LastIndexByte(name, '.') + 1
+	switch dir, simple := name[:i], name[i:]; dir {
+	case "processor.id.strategy.", "writemodel.strategy.":
+		return strings.HasSuffix(simple, "Strategy")
+	case "processor.", "processor.field.renaming.":
+		return strings.HasSuffix(simple, "Projector") || strings.HasPrefix(simple, "RenameBy") ||
+			simple == "DocumentIdAdder" || simple == "KafkaMetaAdder" || simple == "NullFieldValueRemover"
+	case "namespace.mapping.":
+		return strings.HasSuffix(simple, "NamespaceMapper")
+	}
+	return isCDCHandler(class)
+}
+
+// rateLimit counts bulk writes; it belongs to one task.
+type rateLimit struct {
+	every, count int
+	wait         time.Duration
+}
+
+// due reports whether the write that was just made is one to wait after.
+func (r *rateLimit) due() bool {
+	if r.every <= 0 || r.wait <= 0 {
+		return false
+	}
+	r.count++
+	return r.count%r.every == 0
+}
