@@ -1,0 +1,326 @@
+package avro
+
+import (
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"culvert/configdef"
+	"culvert/converters"
+	"culvert/data"
+	"culvert/fault"
+	"culvert/schemas"
+)
+
+// Class is the Java class that users configure.
+const Class = "io.confluent.connect.avro.AvroConverter"
+
+// headSize is Confluent's head: a zero and the schema's id.
+const headSize = 5
+
+// Plugin describes AvroConverter.
+func Plugin() converters.Plugin {
+	return converters.Plugin{
+		Class:   Class,
+		Aliases: []string{"AvroConverter", "Avro"},
+		Spec:    func() []configdef.Spec { return def().Specs() },
+		Check: func(props map[string]string, _ converters.Side) *configdef.Report {
+			_, report := def().Parse(props)
+			return report
+		},
+		New: func(props map[string]string, side converters.Side, log *slog.Logger) (converters.Factory, error) {
+			return New(props, side, log)
+		},
+	}
+}
+
+// Factory makes the Avro converters of one side of a connector. They share its
+// registry client and the writer schemas that were read.
+type Factory struct {
+	config   config
+	key      bool
+	registry *schemas.Client
+
+	mu      sync.Mutex
+	writers map[writerID]*writer // guarded by mu
+}
+
+// writerID is a writer schema as seen from a subject, on which its version depends.
+type writerID struct {
+	topic string
+	id    int32
+}
+
+// New reads the configuration. Errors have class Config. It does not connect.
+func New(props map[string]string, side converters.Side, _ *slog.Logger) (*Factory, error) {
+	c, report := def().Parse(props)
+	if err := converters.ConfigError(Class, report); err != nil {
+		return nil, err
+	}
+	return &Factory{config: c, key: side == converters.Key, registry: schemas.Open(c.registry), writers: map[writerID]*writer{}}, nil
+}
+
+// Class is the Java class name.
+func (f *Factory) Class() string { return Class }
+
+// For makes the converter of a topic.
+func (f *Factory) For(topic string) converters.Converter {
+	return &Converter{f: f, topic: topic, writers: map[int32]*writer{}, plans: map[*data.Schema]*plan{}}
+}
+
+// Converter reads and writes Avro of one topic and side.
+type Converter struct {
+	f       *Factory
+	topic   string
+	last    *writer // of lastID: mostly all records of a topic have one schema
+	lastID  int32
+	writers map[int32]*writer
+	dec     decoder
+	plans   map[*data.Schema]*plan
+	known   []*plan // each plan once
+}
+
+// fail is what AvroConverter throws when bytes cannot be read, with its cause.
+func (c *Converter) fail(cause error) *fault.Error {
+	return &fault.Error{Class: fault.Record, Code: "avro.malformed", Java: dataException,
+		Fix: fmt.Sprintf("Check that %s holds Avro in Confluent's wire format, or use the converter that fits.", c.topic),
+		Err: fault.Because(cause, "Failed to deserialize data for topic %s to Avro: ", c.topic)}
+}
+
+// Decode reads one record: head and Avro binary.
+func (c *Converter) Decode(raw []byte, a *data.Arena) (data.Value, *data.Schema, error) {
+	if raw == nil {
+		return data.Value{}, nil, nil
+	}
+	w, body, err := c.open(raw)
+	if err != nil {
+		return data.Value{}, nil, err
+	}
+	v, s, err := w.read(&c.dec, body, a)
+	if _, ok := err.(*MalformedError); ok {
+		err = c.fail(err)
+	}
+	return v, s, err
+}
+
+// read is decode for the wire form, where the payload of schema bytes has no length.
+func (w *writer) read(d *decoder, body []byte, a *data.Arena) (data.Value, *data.Schema, error) {
+	if w.node.Type != Bytes || w.err != nil {
+		return w.decode(d, body, a)
+	}
+	d.bad = nil
+	v := d.binary(w.node, body)
+	return v, w.schema, d.bad
+}
+
+// open reads the head and finds the writer schema.
+func (c *Converter) open(raw []byte) (*writer, []byte, error) {
+	if len(raw) < headSize || raw[0] != 0 {
+		return nil, nil, c.fail(fault.New(fault.Record, "avro.magic", "Unknown magic byte!"))
+	}
+	id := int32(binary.BigEndian.Uint32(raw[1:headSize]))
+	if id != c.lastID || c.last == nil {
+		w, err := c.writer(id)
+		if err != nil {
+			return nil, nil, err
+		}
+		c.last, c.lastID = w, id
+	}
+	return c.last, raw[headSize:], nil
+}
+
+func (c *Converter) writer(id int32) (*writer, error) {
+	if w := c.writers[id]; w != nil {
+		return w, nil
+	}
+	w, err := c.f.writer(c.topic, id)
+	if err != nil {
+		if fault.Is(err, fault.Record) {
+			e := c.fail(fault.Because(err, "Error retrieving Avro %s schema for id %d: %s", c.side(), id, err))
+			return nil, e.WithFix("Register the schema with id %d in this registry, or point schema.registry.url to the registry that the producer of %s uses.", id, c.topic)
+		}
+		return nil, err
+	}
+	if len(c.writers) >= maxPlans {
+		clear(c.writers)
+	}
+	c.writers[id] = w
+	return w, nil
+}
+
+func (c *Converter) side() string {
+	if c.f.key {
+		return "key"
+	}
+	return "value"
+}
+
+// writer reads a schema from the registry and compiles it, once per topic.
+func (f *Factory) writer(topic string, id int32) (*writer, error) {
+	f.mu.Lock()
+	w := f.writers[writerID{topic, id}]
+	f.mu.Unlock()
+	if w != nil {
+		return w, nil
+	}
+	s, err := f.registry.ByID(int(id))
+	if err != nil {
+		return nil, err
+	}
+	if s.Type != "AVRO" {
+		return nil, fault.New(fault.Record, "avro.other_type", "schema %d is of type %s", id, s.Type)
+	}
+	n, err := Parse(s.Text, s.Refs...)
+	if err != nil {
+		return nil, fault.New(fault.Record, "avro.schema", "schema %d cannot be read: %v", id, err)
+	}
+	version := 0
+	if record := recordName(n); record != "" || strategyIsTopic(f, topic) {
+		subject, err := f.config.registry.Subject(topic, f.key, record)
+		if err == nil {
+			if version, err = f.registry.Version(subject, s); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if w, err = newWriter(f.config.mapping, n, int32(version)); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if have := f.writers[writerID{topic, id}]; have != nil {
+		return have, nil // another task was faster; one schema pointer for all of them
+	}
+	if len(f.writers) >= maxWriters {
+		clear(f.writers)
+	}
+	f.writers[writerID{topic, id}] = w
+	return w, nil
+}
+
+func recordName(n *Node) string {
+	if n.Type == Record {
+		return n.FullName()
+	}
+	return ""
+}
+
+func strategyIsTopic(f *Factory, topic string) bool {
+	_, err := f.config.registry.Subject(topic, f.key, "")
+	return err == nil
+}
+
+const (
+	maxPlans   = 1000
+	maxWriters = 10000
+)
+
+// plan is how data of one Connect schema is written.
+type plan struct {
+	schema *data.Schema
+	head   [headSize]byte
+	enc    *encoder
+	raw    bool // schema bytes: the payload has no length
+}
+
+// Encode appends head and Avro binary of v. Null is a tombstone.
+func (c *Converter) Encode(dst []byte, v data.Value, s *data.Schema) ([]byte, error) {
+	if v.IsNull() {
+		if s != nil && !s.Optional {
+			return nil, dataError("Found null value for non-optional schema")
+		}
+		return nil, nil
+	}
+	p := c.plans[s]
+	if p == nil {
+		var err error
+		if p, err = c.plan(s); err != nil {
+			return nil, err
+		}
+	}
+	dst = append(dst, p.head[:]...)
+	if p.raw {
+		if v.Kind() != s.Kind {
+			return nil, p.enc.wrongType(v)
+		}
+		return append(dst, v.Bytes()...), nil
+	}
+	return p.enc.append(dst, v, 0)
+}
+
+// plan finds or makes the plan of a schema. Transformations may make an equal
+// schema anew for every record, so that pointers are only the first thing to look at.
+func (c *Converter) plan(s *data.Schema) (*plan, error) {
+	var p *plan
+	for _, known := range c.known {
+		if known.schema.Equal(s) {
+			p = known
+			break
+		}
+	}
+	if p == nil {
+		var err error
+		if p, err = c.newPlan(s); err != nil {
+			return nil, err
+		}
+		if len(c.known) >= maxPlans {
+			clear(c.plans)
+			c.known = nil
+		}
+		c.known = append(c.known, p)
+	}
+	if len(c.plans) >= maxPlans {
+		clear(c.plans)
+	}
+	c.plans[s] = p
+	return p, nil
+}
+
+func (c *Converter) newPlan(s *data.Schema) (*plan, error) {
+	n, err := c.f.config.Derive(s)
+	if err != nil {
+		return nil, err
+	}
+	subject, err := c.f.config.registry.Subject(c.topic, c.f.key, recordName(n))
+	if err != nil {
+		return nil, c.failWriting(err)
+	}
+	text := string(n.JSON())
+	got, err := c.f.registry.ForWriting(subject, text)
+	if err != nil {
+		return nil, c.failWriting(err)
+	}
+	if got.Text != text {
+		if n, err = Parse(got.Text, got.Refs...); err != nil {
+			return nil, c.failWriting(fault.New(fault.Record, "avro.schema", "schema %d of subject %s cannot be read: %v", got.ID, subject, err))
+		}
+		if _, err := c.f.config.Connect(n, 0); err != nil {
+			return nil, c.failWriting(err)
+		}
+	}
+	enc, err := newEncoder(c.f.config.mapping, s, n)
+	if err != nil {
+		return nil, c.failWriting(err)
+	}
+	p := &plan{schema: s, enc: enc, raw: n.Type == Bytes && s != nil}
+	binary.BigEndian.PutUint32(p.head[1:], uint32(got.ID))
+	return p, nil
+}
+
+// failWriting puts Java's words around a bad record; other errors pass.
+func (c *Converter) failWriting(err error) error {
+	e := fault.Of(err)
+	if e == nil || e.Class != fault.Record {
+		return err
+	}
+	f := *e
+	f.Java = dataException
+	f.Err = fault.Because(err, "Failed to serialize Avro data from topic %s:", c.topic)
+	return &f
+}
+
+var (
+	_ converters.Factory   = (*Factory)(nil)
+	_ converters.Converter = (*Converter)(nil)
+)
