@@ -21,15 +21,9 @@ import (
 	"culvert/runtime/boot"
 )
 
-// worker is the running product: what `culvert worker` starts.
-type worker struct {
-	*boot.Worker
-	url string
-}
-
-// startWorker starts it from configs/worker/connect-distributed.properties, with
+// startWorker starts the product, as `culvert worker` does, from configs/worker/connect-distributed.properties, with
 // the addresses of the embedded servers.
-func startWorker(ctx context.Context, s *servers, port int, log *slog.Logger) (*worker, error) {
+func startWorker(ctx context.Context, s *servers, port int, log *slog.Logger) (*boot.Worker, error) {
 	file := filepath.Join(s.dir, "connect-distributed.properties")
 	raw, err := configs.Files.ReadFile("worker/connect-distributed.properties")
 	if err != nil {
@@ -45,10 +39,9 @@ func startWorker(ctx context.Context, s *servers, port int, log *slog.Logger) (*
 	if port, err = freePort(port); err != nil {
 		return nil, err
 	}
-	url := "http://127.0.0.1:" + strconv.Itoa(port)
 	for k, v := range map[string]string{
 		"bootstrap.servers":         s.brokers(),
-		"listeners":                 url,
+		"listeners":                 "http://127.0.0.1:" + strconv.Itoa(port),
 		"rest.advertised.host.name": "127.0.0.1",
 		"offset.flush.interval.ms":  "1000",
 		"culvert.data.dir":          filepath.Join(s.dir, "culvert"),
@@ -59,11 +52,7 @@ func startWorker(ctx context.Context, s *servers, port int, log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	w, err := boot.Start(ctx, boot.Options{Config: cfg, Mode: boot.Distributed, Plugins: all.Plugins(), Log: log})
-	if err != nil {
-		return nil, err
-	}
-	return &worker{Worker: w, url: url}, nil
+	return boot.Start(ctx, boot.Options{Config: cfg, Mode: boot.Distributed, Plugins: all.Set(), Log: log})
 }
 
 // freePort returns the wanted port, or any other when somebody has it.

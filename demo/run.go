@@ -52,21 +52,15 @@ func run(ctx context.Context, o settings) (err error) {
 		logTo = o.out
 	}
 	began = time.Now()
-	// The worker is told to stop by Close below, not by the context of Ctrl-C: it
-	// needs the servers, which must end after it.
-	w, err := startWorker(context.WithoutCancel(ctx), s, o.port, slog.New(slog.NewTextHandler(logTo, nil)))
+	w, err := startWorker(ctx, s, o.port, slog.New(slog.NewTextHandler(logTo, nil)))
 	if err != nil {
 		return err
 	}
-	defer func() {
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
-		defer cancel()
-		err = errors.Join(err, w.Close(stop))
-	}()
-	fmt.Fprintf(o.out, "Culvert's REST API on %s, started in %v\n%s\n", w.url, since(began), pipelinePicture)
+	defer func() { err = errors.Join(err, w.Close()) }()
+	fmt.Fprintf(o.out, "Culvert's REST API on %s, started in %v\n%s\n", w.URL(), since(began), pipelinePicture)
 
 	began = time.Now()
-	truth, err := post(ctx, o.out, w.url, s, o.orders)
+	truth, err := post(ctx, o.out, w.URL(), s, o.orders)
 	if err != nil {
 		return err
 	}
@@ -76,7 +70,7 @@ func run(ctx context.Context, o settings) (err error) {
 		return err
 	}
 	defer docs.close()
-	if err := watch(ctx, o, s, docs, w.url, truth); err != nil {
+	if err := watch(ctx, o, s, docs, w.URL(), truth); err != nil {
 		return err
 	}
 	fmt.Fprintf(o.out, "\n%d orders and %d payments became %d joined documents in %v\n", len(truth.Orders), len(truth.Payments), len(truth.Pairs), since(began))
@@ -90,7 +84,7 @@ func run(ctx context.Context, o settings) (err error) {
 	if o.once {
 		return nil
 	}
-	fmt.Fprint(o.out, goOn(w.url, s))
+	fmt.Fprint(o.out, goOn(w.URL(), s))
 	<-ctx.Done()
 	fmt.Fprintln(o.out, "\nStopping.")
 	return nil
