@@ -3,6 +3,8 @@ package state
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -43,7 +45,9 @@ func expect(t *testing.T, got []string, want ...string) {
 	}
 }
 
-func memory(t *testing.T) *Store {
+func textLog(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+
+func memory(t testing.TB) *Store {
 	s := Open(Options{})
 	t.Cleanup(func() { _ = s.Close() })
 	return s
