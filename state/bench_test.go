@@ -20,7 +20,7 @@ func BenchmarkPair(b *testing.B) {
 					b.Fatal(err)
 				}
 				b.Cleanup(func() { _ = os.RemoveAll(dir) })
-				o = Options{Dir: dir, MemoryBytes: 4 << 20}
+				o = Options{Dir: dir, MemoryBytes: 64 << 20}
 			}
 			s := Open(o)
 			b.Cleanup(func() { _ = s.Close() })

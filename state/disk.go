@@ -355,7 +355,8 @@ func (d *disk) seek(c *cursor, f func(it *pebble.Iterator) error) error {
 			d.release(c)
 		}
 		if c.it == nil {
-			it, err := db.NewIter(nil)
+			// Most fetches find nothing: the filters must say so on every level.
+			it, err := db.NewIter(&pebble.IterOptions{UseL6Filters: true})
 			if err != nil {
 				return err
 			}
