@@ -1,0 +1,406 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"culvert/fault"
+	"culvert/runtime/plugins"
+	"culvert/runtime/store"
+)
+
+type taskID struct {
+	Connector string `json:"connector"`
+	Task      int    `json:"task"`
+}
+
+// connectorInfo describes a connector (Java's ConnectorInfo).
+type connectorInfo struct {
+	Name   string        `json:"name"`
+	Config orderedConfig `json:"config"`
+	Tasks  []taskID      `json:"tasks"`
+	Type   string        `json:"type"`
+}
+
+func (s *Server) infoOf(c *store.Connector) connectorInfo {
+	i := connectorInfo{Name: c.Name, Config: inJavaOrder(c.Config), Tasks: []taskID{}, Type: s.typeOf(c)}
+	for n := range c.Tasks {
+		i.Tasks = append(i.Tasks, taskID{c.Name, n})
+	}
+	return i
+}
+
+// typeOf is the connector's type; "unknown", as in Java, for a class that is not
+// built in.
+func (s *Server) typeOf(c *store.Connector) string {
+	if c != nil {
+		if p, err := s.Validator.Plugins.Connector(c.Config["connector.class"]); err == nil {
+			return string(p.Kind)
+		}
+	}
+	return "unknown"
+}
+
+func (s *Server) listConnectors(w http.ResponseWriter, r *http.Request) error {
+	names := s.Herder.Connectors()
+	query := r.URL.Query()
+	if !query.Has("expand") {
+		return reply(w, http.StatusOK, append([]string{}, names...))
+	}
+	type expanded struct {
+		Status *statusInfo    `json:"status,omitempty"`
+		Info   *connectorInfo `json:"info,omitempty"`
+	}
+	all := map[string]expanded{}
+	for _, name := range names {
+		var e expanded
+		var err error
+		for _, what := range query["expand"] {
+			switch what {
+			case "status":
+				var st statusInfo
+				if st, err = s.statusOf(name); err == nil {
+					e.Status = &st
+				}
+			case "info":
+				var c *store.Connector
+				if c, err = s.Herder.Connector(name); err == nil {
+					i := s.infoOf(c)
+					e.Info = &i
+				}
+			}
+			if err != nil {
+				break
+			}
+		}
+		switch {
+		case fault.Is(err, fault.NotFound): // deleted meanwhile, or it has no status yet
+		case err != nil:
+			return err
+		default:
+			all[name] = e
+		}
+	}
+	return reply(w, http.StatusOK, all)
+}
+
+func (s *Server) createConnector(w http.ResponseWriter, r *http.Request) error {
+	body, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	req, err := parseCreate(body)
+	if err != nil {
+		return err
+	}
+	if err := nameInto(req.config, req.name); err != nil {
+		return err
+	}
+	c, err := s.store(r.Context(), req.config, func() (*store.Connector, error) {
+		return s.Herder.Create(r.Context(), req.name, req.config.text, req.initial)
+	})
+	if err != nil {
+		return s.forward(w, r, body, err)
+	}
+	return s.replyCreated(w, r, c, req.config)
+}
+
+// store validates a config and has it written. The leader validates what comes
+// from another worker, so that nothing is checked twice.
+func (s *Server) store(ctx context.Context, p *props, write func() (*store.Connector, error)) (*store.Connector, error) {
+	if err := s.Herder.Lead(); err != nil {
+		return nil, err
+	}
+	if err := s.check(ctx, p.text, p.nulls); err != nil {
+		return nil, err
+	}
+	return write()
+}
+
+// check is nil for a valid config.
+func (s *Server) check(ctx context.Context, config map[string]string, nulls []string) error {
+	answer, err := s.runValidation(ctx, config, nulls)
+	if err != nil {
+		return err
+	}
+	return answer.Err()
+}
+
+// runValidation gives up with the request: a plugin's check that ignores its
+// context may go on alone, but nobody waits for it.
+func (s *Server) runValidation(ctx context.Context, config map[string]string, nulls []string) (*plugins.Answer, error) {
+	type outcome struct {
+		answer *plugins.Answer
+		err    error
+	}
+	done := make(chan outcome, 1)
+	config = maps.Clone(config)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				done <- outcome{err: fault.New(fault.Fatal, "connect.plugin_panic", "the plugin's check of the configuration failed: %v", p)}
+			}
+		}()
+		a, err := s.Validator.Validate(ctx, plugins.Request{Props: config, Nulls: nulls, Stage: func(what string) func() { return stage(ctx, what) }})
+		done <- outcome{a, err}
+	}()
+	select {
+	case o := <-done:
+		return o.answer, o.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (s *Server) replyCreated(w http.ResponseWriter, r *http.Request, c *store.Connector, sent *props) error {
+	i := s.infoOf(c)
+	i.Config.names, i.Tasks = sent.names, []taskID{}
+	w.Header().Set("Location", location(r, c.Name))
+	return reply(w, http.StatusCreated, i)
+}
+
+// createRequest is the body of POST /connectors.
+type createRequest struct {
+	name    string
+	config  *props
+	initial store.Target
+}
+
+func parseCreate(raw []byte) (*createRequest, error) {
+	req := &createRequest{}
+	err := object(raw, func(member string, value json.RawMessage) error {
+		switch member {
+		case "name":
+			text, _, err := scalar(value)
+			if err != nil {
+				return badRequest("name is not text")
+			}
+			// String.trim; a missing name is empty, and the validator refuses that.
+			req.name = strings.TrimFunc(text, func(r rune) bool { return r <= ' ' })
+		case "config":
+			if value[0] == 'n' {
+				return nil
+			}
+			p, err := parseProps(value)
+			req.config = p
+			return err
+		case "initial_state":
+			return req.setInitial(value)
+		default:
+			return badRequest("Unrecognized field %q: a connector is created with name, config and initial_state", member)
+		}
+		return nil
+	})
+	if err == nil && req.config == nil {
+		err = badRequest("config is missing: the connector's configuration, an object")
+	}
+	return req, err
+}
+
+func (req *createRequest) setInitial(value json.RawMessage) error {
+	text, null, err := scalar(value)
+	targets := map[string]store.Target{"RUNNING": store.Started, "PAUSED": store.Paused, "STOPPED": store.Stopped}
+	target, ok := targets[strings.ToUpper(text)]
+	switch {
+	case null:
+		return nil
+	case err != nil || !ok:
+		return badRequest("initial_state is %s; it is RUNNING, PAUSED or STOPPED", value)
+	}
+	req.initial = target
+	return nil
+}
+
+// nameInto puts the connector's name into its config, or checks the one that is
+// there (ConnectorsResource.checkAndPutConnectorConfigName).
+func nameInto(p *props, name string) error {
+	if given, ok := p.text["name"]; ok {
+		if given != name {
+			return badRequest("Connector name configuration (%s) doesn't match connector name in the URL (%s)", given, name)
+		}
+		return nil
+	}
+	p.put("name", name)
+	return nil
+}
+
+func (s *Server) getConnector(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.Herder.Connector(pathVar(r, "connector"))
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusOK, s.infoOf(c))
+}
+
+func (s *Server) getConfig(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.Herder.Connector(pathVar(r, "connector"))
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusOK, inJavaOrder(c.Config))
+}
+
+func (s *Server) putConfig(w http.ResponseWriter, r *http.Request) error {
+	body, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	config, err := parseProps(body)
+	if err != nil {
+		return err
+	}
+	name, created := pathVar(r, "connector"), false
+	if err := nameInto(config, name); err != nil {
+		return err
+	}
+	c, err := s.store(r.Context(), config, func() (c *store.Connector, err error) {
+		c, created, err = s.Herder.Put(r.Context(), name, config.text)
+		return c, err
+	})
+	switch {
+	case err != nil:
+		return s.forward(w, r, body, err)
+	case created:
+		return s.replyCreated(w, r, c, config)
+	}
+	i := s.infoOf(c)
+	i.Config.names = config.names
+	return reply(w, http.StatusOK, i)
+}
+
+func (s *Server) patchConfig(w http.ResponseWriter, r *http.Request) error {
+	body, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	patch, err := parseProps(body)
+	if err != nil {
+		return err
+	}
+	c, err := s.patch(r.Context(), pathVar(r, "connector"), patch)
+	if err != nil {
+		return s.forward(w, r, body, err)
+	}
+	return reply(w, http.StatusOK, s.infoOf(c))
+}
+
+// patch changes a config that nobody else changes meanwhile: where somebody did,
+// it begins again with what is there now.
+func (s *Server) patch(ctx context.Context, name string, patch *props) (*store.Connector, error) {
+	for {
+		if err := s.Herder.Lead(); err != nil {
+			return nil, err
+		}
+		c, err := s.Herder.Connector(name)
+		if err != nil {
+			return nil, err
+		}
+		config := maps.Clone(c.Config)
+		maps.Copy(config, patch.text)
+		for _, n := range patch.nulls {
+			delete(config, n)
+		}
+		if err := s.check(ctx, config, nil); err != nil {
+			return nil, err
+		}
+		done, err := s.Herder.Replace(ctx, name, config, c.ConfigSeq)
+		if f := fault.Of(err); f == nil || f.Code != StaleCode || ctx.Err() != nil {
+			return done, err
+		}
+	}
+}
+
+func (s *Server) deleteConnector(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Herder.Delete(r.Context(), pathVar(r, "connector")); err != nil {
+		return s.forward(w, r, nil, err)
+	}
+	return replyEmpty(w, http.StatusNoContent)
+}
+
+// taskInfo is one task with its config.
+type taskInfo struct {
+	ID     taskID        `json:"id"`
+	Config orderedConfig `json:"config"`
+}
+
+func (s *Server) getTasks(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.Herder.Connector(pathVar(r, "connector"))
+	if err != nil {
+		return err
+	}
+	tasks := []taskInfo{}
+	for n, config := range c.Tasks {
+		tasks = append(tasks, taskInfo{taskID{c.Name, n}, inJavaOrder(config)})
+	}
+	return reply(w, http.StatusOK, tasks)
+}
+
+// stateInfo is the state of a connector.
+type stateInfo struct {
+	State    string `json:"state"`
+	WorkerID string `json:"worker_id"`
+	Version  string `json:"version,omitempty"`
+	Trace    string `json:"trace,omitempty"`
+}
+
+// taskState is the state of a task.
+type taskState struct {
+	ID int `json:"id"`
+	stateInfo
+}
+
+// statusInfo is the state of a connector and its tasks (Java's ConnectorStateInfo).
+type statusInfo struct {
+	Name      string      `json:"name"`
+	Connector stateInfo   `json:"connector"`
+	Tasks     []taskState `json:"tasks"`
+	Type      string      `json:"type"`
+}
+
+func stateOf(st store.Status) stateInfo {
+	return stateInfo{State: st.State, WorkerID: st.WorkerID, Version: st.Version, Trace: st.Trace}
+}
+
+func (s *Server) statusOf(name string) (statusInfo, error) {
+	st, err := s.Herder.Status(name)
+	if err != nil {
+		return statusInfo{}, err
+	}
+	return s.showStatus(name, st)
+}
+
+func (s *Server) showStatus(name string, st ConnectorStatus) (statusInfo, error) {
+	c, err := s.Herder.Connector(name)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return statusInfo{}, err
+	}
+	info := statusInfo{Name: name, Connector: stateOf(st.Connector), Tasks: []taskState{}, Type: s.typeOf(c)}
+	for _, n := range slices.Sorted(maps.Keys(st.Tasks)) {
+		info.Tasks = append(info.Tasks, taskState{n, stateOf(st.Tasks[n])})
+	}
+	return info, nil
+}
+
+func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) error {
+	info, err := s.statusOf(pathVar(r, "connector"))
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusOK, info)
+}
+
+func (s *Server) getTaskStatus(w http.ResponseWriter, r *http.Request) error {
+	n, err := taskVar(r)
+	if err != nil {
+		return err
+	}
+	st, err := s.Herder.TaskStatus(pathVar(r, "connector"), n)
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusOK, taskState{n, stateOf(st)})
+}

@@ -1,0 +1,60 @@
+package rest
+
+import (
+	"net/http"
+	"strings"
+)
+
+func (s *Server) listPlugins(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	connectorsOnly := !query.Has("connectorsOnly") || isTrue(query, "connectorsOnly")
+	return reply(w, http.StatusOK, s.Validator.Plugins.List(connectorsOnly))
+}
+
+// getPluginConfig answers with a plugin's keys; ?extended=true adds ours to those
+// that the Java plugin has.
+func (s *Server) getPluginConfig(w http.ResponseWriter, r *http.Request) error {
+	name, query := pathVar(r, "plugin"), r.URL.Query()
+	if _, ok := s.Validator.Plugins.Class(name); ok {
+		if err := s.Validator.Plugins.Allow(name, query.Get("version")); err != nil {
+			return err
+		}
+	}
+	keys, err := s.Validator.Plugins.Definitions(name, isTrue(query, "extended"))
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusOK, keys)
+}
+
+func (s *Server) validate(w http.ResponseWriter, r *http.Request) error {
+	body, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	config, err := parseProps(body)
+	if err != nil {
+		return err
+	}
+	name := pathVar(r, "plugin")
+	if class, ok := config.text["connector.class"]; ok && !strings.HasSuffix(prune(class), prune(name)) {
+		return badRequest("Included connector type %s does not match request type %s", class, name)
+	}
+	answer, err := s.runValidation(r.Context(), config.text, config.nulls)
+	if err != nil {
+		if code, text := answerOf(err); code == http.StatusBadRequest {
+			// Java shows the exception that its future wraps, with 500.
+			return badRequest("org.apache.kafka.connect.runtime.rest.errors.BadRequestException: %s", text)
+		}
+		return err
+	}
+	return reply(w, http.StatusOK, answer)
+}
+
+// prune is ConnectorPluginsResource.normalizedPluginName.
+func prune(name string) string {
+	if short := strings.TrimSuffix(name, "Connector"); short != "" {
+		return short
+	}
+	return name
+}

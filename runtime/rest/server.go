@@ -1,0 +1,148 @@
+package rest
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"culvert/runtime/plugins"
+)
+
+// Config is what the REST interface is made of.
+type Config struct {
+	Herder Herder
+	// Validator checks configurations and knows the plugins.
+	Validator *plugins.Validator
+	// Version is the release of Kafka Connect whose answers these are; Commit is ours.
+	Version, Commit string
+	Loggers         *Loggers
+
+	TopicTracking bool // topic.tracking.enable
+	TopicReset    bool // topic.tracking.allow.reset
+
+	AllowOrigin  string // access.control.allow.origin
+	AllowMethods string // access.control.allow.methods
+
+	// Timeout bounds a request, 90 s if zero; HealthTimeout bounds GET /health, 10 s
+	// if zero.
+	Timeout, HealthTimeout time.Duration
+	// MaxBody bounds a request's body in bytes, 8 MiB if zero.
+	MaxBody int64
+	// Forward sends requests to the leader; nil: a client of its own.
+	Forward Forwarder
+	Log     *slog.Logger
+}
+
+// Server answers Connect's REST API. It is an http.Handler; Serve puts it behind
+// listeners.
+type Server struct {
+	Config
+	handler http.Handler
+}
+
+// handler answers one request. Whoever returns an error has written nothing.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// New makes the server. It does not listen yet.
+func New(c Config) *Server {
+	c.Timeout = cmp.Or(c.Timeout, 90*time.Second)
+	c.HealthTimeout = cmp.Or(c.HealthTimeout, 10*time.Second)
+	c.MaxBody = cmp.Or(c.MaxBody, 8<<20)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Loggers == nil {
+		c.Loggers = NewLoggers(slog.LevelInfo)
+	}
+	if c.Forward == nil {
+		c.Forward = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	s := &Server{Config: c}
+	router := mux.NewRouter().UseEncodedPath().SkipClean(true)
+	for _, rt := range s.routes() {
+		router.Handle(rt.path, s.methods(rt))
+	}
+	router.NotFoundHandler = s.run(func(http.ResponseWriter, *http.Request) error { return status(http.StatusNotFound) })
+	s.handler = s.cors(router)
+	return s
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path, err := cleanPath(r.URL.EscapedPath())
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if path != r.URL.EscapedPath() {
+		u := *r.URL
+		u.RawPath = path
+		u.Path, _ = unescape(path) // cleanPath has tried
+		r = r.WithContext(r.Context())
+		r.URL = &u
+	}
+	s.handler.ServeHTTP(w, r)
+}
+
+// run turns a handler into an http.Handler: its time is bounded, its error becomes
+// an answer, and a panic is an error like any other.
+func (s *Server) run(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := &progress{}
+		ctx, cancel := context.WithTimeoutCause(context.WithValue(r.Context(), progressKey{}, p), s.Timeout, errTimeout)
+		defer cancel()
+		r = r.WithContext(ctx)
+		r.Body = http.MaxBytesReader(w, r.Body, s.MaxBody)
+		err := s.call(h, w, r)
+		if err != nil && ctx.Err() != nil {
+			if errors.Is(context.Cause(ctx), errTimeout) {
+				err = answerError{http.StatusInternalServerError, p.timeoutText()}
+			} else {
+				return // the client has gone
+			}
+		}
+		if err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+var errTimeout = errors.New("request timed out")
+
+func (s *Server) call(h handler, w http.ResponseWriter, r *http.Request) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.Log.Error("request panicked", "method", r.Method, "path", r.URL.EscapedPath(), "panic", p, "stack", string(debug.Stack()))
+			err = answerError{http.StatusInternalServerError, fmt.Sprintf("internal error: %v", p)}
+		}
+	}()
+	return h(w, r)
+}
+
+// reply writes a JSON answer.
+func reply(w http.ResponseWriter, code int, body any) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(body); err != nil {
+		// The status is out, the connection is broken: nobody is left to tell.
+		return nil //nolint:nilerror // see above
+	}
+	return nil
+}
+
+// replyEmpty writes a status without a body.
+func replyEmpty(w http.ResponseWriter, code int) error {
+	w.WriteHeader(code)
+	return nil
+}
+
+var _ http.Handler = (*Server)(nil)
