@@ -43,9 +43,12 @@ type Plugin struct {
 	Check func(ctx context.Context, props map[string]string) *configdef.Report
 	// Tasks makes the task configs. It is pure: the same props and max give the
 	// same tasks.
-	Tasks  func(props map[string]string, max int) ([]map[string]string, error)
-	Source func(ctx context.Context, env Env, task map[string]string) (Source, error)
-	Sink   func(ctx context.Context, env Env, task map[string]string) (Sink, error)
+	Tasks func(props map[string]string, max int) ([]map[string]string, error)
+	// CheckOffsets says whether source offsets that a user wants to set are of a
+	// shape that the connector can read (KIP-875); nil: any are. A null Next forgets.
+	CheckOffsets func(props map[string]string, offsets []data.Mark) error
+	Source       func(ctx context.Context, env Env, task map[string]string) (Source, error)
+	Sink         func(ctx context.Context, env Env, task map[string]string) (Sink, error)
 }
 
 // Env is what a task's connector gets from the runtime.

@@ -1,0 +1,253 @@
+package file
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"culvert/connectors"
+	"culvert/data"
+	"culvert/fault"
+)
+
+// How often a file that has no more lines is looked at, and one that is missing.
+const (
+	pollInterval = 100 * time.Millisecond
+	missingWait  = 250 * time.Millisecond
+)
+
+var stringSchema = data.Of(data.String)
+
+// source reads lines as FileStreamSourceTask: a line ends with \n, \r\n or \r, and
+// one that has no end yet is not read. The offset of a line is the position behind
+// it, in bytes. (Java counts characters and skips bytes: the same for ASCII.)
+type source struct {
+	cfg       sourceConfig
+	log       *slog.Logger
+	offsets   connectors.OffsetReader
+	partition data.Value
+
+	in       io.Reader // nil: not opened yet
+	file     *os.File  // what Close closes; nil for the standard input
+	position int64     // of buf[0]
+	buf      []byte    // read, not yet handed out
+	chunk    []byte
+	warned   bool
+}
+
+func openSource(_ context.Context, env connectors.Env, cfg sourceConfig) (*source, error) {
+	log := env.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	s := &source{cfg: cfg, log: log, offsets: env.Offsets, chunk: make([]byte, 64<<10)}
+	if cfg.File == "" {
+		s.in = stdin()
+		return s, nil
+	}
+	s.partition = data.OfMap([]data.Value{data.OfString(fieldFile), data.OfString(cfg.File)})
+	return s, nil
+}
+
+// Read appends the lines that are there, up to batch.size, and waits for the first.
+func (s *source) Read(ctx context.Context, b *data.Batch) error {
+	for {
+		if s.in == nil {
+			found, err := s.open(ctx)
+			if err != nil {
+				return err
+			}
+			if !found {
+				if err := sleep(ctx, missingWait); err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		if s.lines(b) > 0 {
+			return nil
+		}
+		n, err := s.in.Read(s.chunk)
+		s.buf = append(s.buf, s.chunk[:n]...)
+		switch {
+		case n > 0:
+			if s.lines(b) > 0 {
+				return nil
+			}
+		case err == nil || errors.Is(err, io.EOF):
+			if err := sleep(ctx, pollInterval); err != nil {
+				return err
+			}
+		default:
+			return fault.New(fault.Fatal, "file.read", "cannot read file '%s': %w", s.cfg.File, err).
+				WithJava("org.apache.kafka.connect.errors.ConnectException")
+		}
+	}
+}
+
+// open opens the file at the stored position. A missing file is waited for.
+func (s *source) open(ctx context.Context) (found bool, err error) {
+	f, err := os.Open(s.cfg.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		if !s.warned {
+			s.warned = true
+			s.log.Warn("file to read does not exist yet, waiting for it", "file", s.cfg.File)
+		}
+		return false, nil
+	}
+	if err != nil {
+		return false, fault.New(fault.Fatal, "file.open", "cannot open file '%s' for FileStreamSourceTask: %w", s.cfg.File, err).
+			WithJava("org.apache.kafka.connect.errors.ConnectException").
+			WithFix("Check that the worker's user may read the file.")
+	}
+	if s.position, err = s.stored(ctx); err == nil {
+		_, err = f.Seek(s.position, io.SeekStart)
+	}
+	if err != nil {
+		return false, errors.Join(err, f.Close())
+	}
+	s.file, s.in = f, f
+	return true, nil
+}
+
+// stored is the position to go on from.
+func (s *source) stored(ctx context.Context) (int64, error) {
+	if s.offsets == nil {
+		return 0, nil
+	}
+	found, err := s.offsets.Load(ctx, []data.Value{s.partition})
+	if err != nil || len(found) == 0 || found[0].IsNull() {
+		return 0, err
+	}
+	pos, ok := found[0].Lookup(fieldPosition)
+	if !ok || pos.IsNull() {
+		return 0, nil
+	}
+	if !isInteger(pos) || pos.Int() < 0 {
+		return 0, fault.New(fault.Fatal, "file.offset", "Offset position is the incorrect type").
+			WithJava("org.apache.kafka.connect.errors.ConnectException").
+			WithFix("Set the offset of file '%s' to a position in bytes (PATCH /connectors/{name}/offsets).", s.cfg.File)
+	}
+	return pos.Int(), nil
+}
+
+// lines appends the complete lines of the buffer and marks the position behind them.
+func (s *source) lines(b *data.Batch) int {
+	rest, n := s.buf, 0
+	for n < max(s.cfg.Batch, 1) {
+		end, skip := lineEnd(rest)
+		if end < 0 {
+			break
+		}
+		r := b.Append()
+		r.Topic = s.cfg.Topic
+		r.Timestamp = time.Now().UnixMilli()
+		r.Key = data.ValueCell(data.Value{}, nil)
+		r.Value = data.ValueCell(data.OfText(b.Arena.Copy(bytes.ToValidUTF8(rest[:end], []byte("\uFFFD")))), stringSchema)
+		rest = rest[end+skip:]
+		n++
+	}
+	if n == 0 {
+		return 0
+	}
+	s.position += int64(len(s.buf) - len(rest))
+	s.buf = append(s.buf[:0], rest...)
+	if !s.partition.IsNull() {
+		b.Mark(s.partition, data.OfMap([]data.Value{data.OfString(fieldPosition), data.OfInt64(s.position)}))
+	}
+	return n
+}
+
+// lineEnd finds the first line: its length and that of its end. -1: no end yet;
+// a \r at the very end may be half of \r\n.
+func lineEnd(b []byte) (end, skip int) {
+	end = bytes.IndexAny(b, "\r\n")
+	switch {
+	case end < 0:
+		return -1, 0
+	case b[end] == '\n':
+		return end, 1
+	case end+1 == len(b):
+		return -1, 0
+	case b[end+1] == '\n':
+		return end, 2
+	}
+	return end, 1
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close closes the file. It may be called twice.
+func (s *source) Close(context.Context) error {
+	if s.file == nil {
+		return nil
+	}
+	f := s.file
+	s.file = nil
+	return f.Close()
+}
+
+// console is the standard input. A read of it cannot be interrupted, so that one
+// goroutine of the process reads it, as long as the process lives, for whichever
+// task asks.
+type console struct {
+	once sync.Once
+	more chan []byte
+	rest []byte
+}
+
+var theConsole = &console{more: make(chan []byte)}
+
+func stdin() *console {
+	theConsole.once.Do(func() {
+		go func() {
+			defer close(theConsole.more)
+			for {
+				b := make([]byte, 4<<10)
+				n, err := os.Stdin.Read(b)
+				if n > 0 {
+					theConsole.more <- b[:n]
+				}
+				if err != nil {
+					return
+				}
+			}
+		}()
+	})
+	return theConsole
+}
+
+// Read gives what has been typed, without waiting.
+func (c *console) Read(p []byte) (int, error) {
+	if len(c.rest) == 0 {
+		select {
+		case b, ok := <-c.more:
+			if !ok {
+				return 0, io.EOF
+			}
+			c.rest = b
+		default:
+			return 0, nil
+		}
+	}
+	n := copy(p, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+var _ connectors.Source = (*source)(nil)
