@@ -13,11 +13,11 @@ import (
 	"culvert/state"
 )
 
-// text is a converter for tests: a value "a b" is a Struct whose fields v (and
+// words is a converter for tests: a value "a b" is a Struct whose fields v (and
 // f, the second word) are texts; a key is text. "!" cannot be decoded.
-type text struct{ schema *data.Schema }
+type words struct{ schema *data.Schema }
 
-func (d *text) Decode(raw []byte, a *data.Arena) (data.Value, *data.Schema, error) {
+func (d *words) Decode(raw []byte, a *data.Arena) (data.Value, *data.Schema, error) {
 	if raw == nil {
 		return data.Value{}, nil, nil
 	}
@@ -38,10 +38,10 @@ func (d *text) Decode(raw []byte, a *data.Arena) (data.Value, *data.Schema, erro
 }
 
 var (
-	textKey = &text{data.Of(data.String)}
+	textKey = &words{data.Of(data.String)}
 	optText = data.Of(data.String).AsOptional()
-	leftV   = &text{data.NewStruct("l", data.Field{Name: "v", Schema: optText}, data.Field{Name: "f", Schema: optText})}
-	rightV  = &text{data.NewStruct("r", data.Field{Name: "v", Schema: optText}, data.Field{Name: "f", Schema: optText})}
+	leftV   = &words{data.NewStruct("l", data.Field{Name: "v", Schema: optText}, data.Field{Name: "f", Schema: optText})}
+	rightV  = &words{data.NewStruct("r", data.Field{Name: "v", Schema: optText}, data.Field{Name: "f", Schema: optText})}
 )
 
 // bench is a join with its windows, fed record by record.
@@ -225,7 +225,7 @@ func TestRekeyed(t *testing.T) {
 
 // Case 18 and what is like it: errors that stop the task or a record.
 func TestRefusals(t *testing.T) {
-	number := &text{data.Of(data.Int32)}
+	number := &words{data.Of(data.Int32)}
 	for _, c := range []struct {
 		name  string
 		props map[string]string
@@ -321,7 +321,7 @@ func (*prefix) Decode(raw []byte, _ *data.Arena) (data.Value, *data.Schema, erro
 
 // flaky fails with Retry as often as it is told.
 type flaky struct {
-	text
+	words
 	fails int
 }
 
@@ -330,14 +330,14 @@ func (d *flaky) Decode(raw []byte, a *data.Arena) (data.Value, *data.Schema, err
 		d.fails--
 		return data.Value{}, nil, fault.New(fault.Retry, "test.outage", "the registry does not answer")
 	}
-	return d.text.Decode(raw, a)
+	return d.words.Decode(raw, a)
 }
 
 // After a Retry the same call goes on where it stopped, and nothing is doubled.
 func TestRetryGoesOn(t *testing.T) {
 	events := []string{"L1 a@1", "L1 b@1", "R1 x@2", "L1 c@3"}
 	want := "(a,x)@2 (b,x)@2 (c,x)@3"
-	outage := &flaky{text: text{leftV.schema}}
+	outage := &flaky{words: words{leftV.schema}}
 	for _, when := range []struct {
 		name  string
 		fails func(b *bench, in *data.Batch)
