@@ -1,0 +1,646 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"culvert/configdef"
+	"culvert/connectors"
+	"culvert/converters"
+	"culvert/data"
+	"culvert/fault"
+	"culvert/kafka"
+)
+
+// broker is a Kafka cluster in memory: logs, committed offsets, transactional
+// ids. Its clients below are what a task sees.
+type broker struct {
+	mu       sync.Mutex
+	logs     map[string][][]data.Message
+	configs  map[string]map[string]string
+	groups   map[string]map[data.TopicPartition]kafka.OffsetMeta
+	epochs   map[string]int
+	news     chan struct{} // closed and replaced when anything changes
+	down     error         // every call fails with it
+	holdAcks bool
+	refuse   func(m data.Message) error // of producers
+	txnErr   func(id string, n int) error
+	txns     int
+	sizes    []int // messages of each committed transaction
+	created  []kafka.TopicSpec
+	held     []func()
+}
+
+func newBroker() *broker {
+	return &broker{
+		logs: map[string][][]data.Message{}, configs: map[string]map[string]string{}, epochs: map[string]int{},
+		groups: map[string]map[data.TopicPartition]kafka.OffsetMeta{}, news: make(chan struct{}),
+	}
+}
+
+func (b *broker) changed() {
+	close(b.news)
+	b.news = make(chan struct{})
+}
+
+func (b *broker) topic(name string, partitions int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for len(b.logs[name]) < partitions {
+		b.logs[name] = append(b.logs[name], nil)
+	}
+	if b.configs[name] == nil {
+		b.configs[name] = map[string]string{"cleanup.policy": "delete", "retention.ms": "-1"}
+	}
+	b.changed()
+}
+
+// put appends a message where Java's partitioner puts it.
+func (b *broker) put(topic, key, value string, ts int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.append(data.Message{Topic: topic, Partition: -1, Key: []byte(key), Value: []byte(value), Timestamp: ts})
+	b.changed()
+}
+
+func (b *broker) append(m data.Message) (int32, int64) {
+	if m.Partition < 0 {
+		if m.Key != nil {
+			m.Partition = kafka.PartitionFor(m.Key, int32(len(b.logs[m.Topic])))
+		} else {
+			m.Partition = 0
+		}
+	}
+	log := b.logs[m.Topic][m.Partition]
+	m.Offset = int64(len(log))
+	m.Key, m.Value = slices.Clone(m.Key), slices.Clone(m.Value)
+	b.logs[m.Topic][m.Partition] = append(log, m)
+	return m.Partition, m.Offset
+}
+
+// all lists the values of a topic in no particular order of partitions.
+func (b *broker) all(topic string) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []string
+	for _, log := range b.logs[topic] {
+		for _, m := range log {
+			out = append(out, string(m.Value))
+		}
+	}
+	return out
+}
+
+func (b *broker) messages(topic string) []data.Message {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []data.Message
+	for _, log := range b.logs[topic] {
+		out = append(out, log...)
+	}
+	return out
+}
+
+func (b *broker) committed(group string) map[data.TopicPartition]kafka.OffsetMeta {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.groups[group])
+}
+
+func (b *broker) set(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f()
+	b.changed()
+}
+
+// wait returns when ok holds; the test's deadline ends it otherwise.
+func (b *broker) wait(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(2 * time.Hour) // of the bubble's clock
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("never happened: %s", what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// Consumer.
+
+type fakeConsumer struct {
+	b      *broker
+	mu     sync.Mutex
+	at     map[data.TopicPartition]int64
+	paused map[data.TopicPartition]bool
+	moved  chan struct{}
+	shown  map[data.TopicPartition]bool
+	poll   int // most messages of a poll and partition
+}
+
+func (b *broker) consumer() *fakeConsumer {
+	return &fakeConsumer{b: b, at: map[data.TopicPartition]int64{}, paused: map[data.TopicPartition]bool{}, shown: map[data.TopicPartition]bool{}, moved: make(chan struct{}, 1), poll: 7}
+}
+
+func (c *fakeConsumer) Add(_ context.Context, tp data.TopicPartition, offset int64) error {
+	c.b.mu.Lock()
+	end := int64(len(c.b.logs[tp.Topic][tp.Partition]))
+	c.b.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch offset {
+	case kafka.Earliest:
+		offset = 0
+	case kafka.Latest:
+		offset = end
+	}
+	c.at[tp] = offset
+	delete(c.paused, tp)
+	poke(c.moved)
+	return nil
+}
+
+func (c *fakeConsumer) Remove(tps ...data.TopicPartition) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, tp := range tps {
+		delete(c.at, tp)
+		delete(c.shown, tp)
+	}
+}
+
+func (c *fakeConsumer) Pause(tps ...data.TopicPartition) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, tp := range tps {
+		c.paused[tp] = true
+	}
+}
+
+func (c *fakeConsumer) Resume(tps ...data.TopicPartition) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, tp := range tps {
+		delete(c.paused, tp)
+	}
+	poke(c.moved)
+}
+
+func (c *fakeConsumer) Poll(ctx context.Context, most kafka.Limits, into []data.Message) ([]data.Message, error) {
+	for {
+		c.b.mu.Lock()
+		c.mu.Lock()
+		news, down := c.b.news, c.b.down
+		tps := slices.SortedFunc(maps.Keys(c.at), func(x, y data.TopicPartition) int {
+			if x.Topic != y.Topic {
+				if x.Topic < y.Topic {
+					return -1
+				}
+				return 1
+			}
+			return int(x.Partition - y.Partition)
+		})
+		n := len(into)
+		for _, tp := range tps {
+			if c.paused[tp] || down != nil {
+				continue
+			}
+			c.shown[tp] = true
+			log := c.b.logs[tp.Topic][tp.Partition]
+			for k := 0; k < c.poll && c.at[tp] < int64(len(log)) && len(into)-n < most.Records; k++ {
+				into = append(into, log[c.at[tp]])
+				c.at[tp]++
+			}
+		}
+		c.mu.Unlock()
+		c.b.mu.Unlock()
+		if len(into) > n {
+			return into, nil
+		}
+		select {
+		case <-news:
+		case <-c.moved:
+		case <-ctx.Done():
+			return into, ctx.Err()
+		}
+	}
+}
+
+func (c *fakeConsumer) Position(tp data.TopicPartition) (int64, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o, ok := c.at[tp]
+	return o, ok
+}
+
+func (c *fakeConsumer) AtEnd(tp data.TopicPartition) bool {
+	c.b.mu.Lock()
+	defer c.b.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o, ok := c.at[tp]
+	return ok && c.shown[tp] && o >= int64(len(c.b.logs[tp.Topic][tp.Partition]))
+}
+
+func (c *fakeConsumer) Close() error { return nil }
+
+// Producer.
+
+type fakeProducer struct {
+	b    *broker
+	mu   sync.Mutex
+	out  int
+	idle chan struct{}
+}
+
+func (b *broker) producer() *fakeProducer { return &fakeProducer{b: b} }
+
+func (p *fakeProducer) Send(ctx context.Context, msgs []data.Message, done func(int, int32, int64, error)) error {
+	p.mu.Lock()
+	p.out += len(msgs)
+	p.mu.Unlock()
+	p.b.mu.Lock()
+	defer p.b.mu.Unlock()
+	for i, m := range msgs {
+		finish := func() {
+			if p.b.refuse != nil {
+				if err := p.b.refuse(m); err != nil {
+					p.finished(func() { done(i, -1, -1, err) })
+					return
+				}
+			}
+			partition, offset := p.b.append(m)
+			p.b.changed()
+			p.finished(func() { done(i, partition, offset, nil) })
+		}
+		if p.b.holdAcks {
+			p.b.held = append(p.b.held, finish)
+		} else {
+			finish()
+		}
+	}
+	return nil
+}
+
+func (p *fakeProducer) finished(done func()) {
+	done()
+	p.mu.Lock()
+	p.out--
+	p.mu.Unlock()
+}
+
+// release runs held acknowledgements: those of the given indices, or all.
+func (b *broker) release(which ...int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if which == nil {
+		for _, f := range b.held {
+			if f != nil {
+				f()
+			}
+		}
+		b.held = nil
+		return
+	}
+	for _, i := range which {
+		b.held[i]()
+		b.held[i] = nil
+	}
+}
+
+func (p *fakeProducer) Flush(ctx context.Context) error {
+	for {
+		p.mu.Lock()
+		n := p.out
+		p.mu.Unlock()
+		if n == 0 {
+			return nil
+		}
+		if err := pause(ctx, time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *fakeProducer) Close(context.Context) error { return nil }
+
+// Group: one member that gets every partition of its topics.
+
+type fakeGroup struct {
+	b      *broker
+	c      kafka.GroupConfig
+	rejoin chan struct{}
+	fenced chan struct{}
+
+	mu         sync.Mutex
+	generation int32
+	stale      bool
+	joins      int
+}
+
+func (b *broker) group(c kafka.GroupConfig) *fakeGroup {
+	return &fakeGroup{b: b, c: c, rejoin: make(chan struct{}, 1), fenced: make(chan struct{})}
+}
+
+func (g *fakeGroup) Rejoin() { poke(g.rejoin) }
+
+func (g *fakeGroup) Run(ctx context.Context) error {
+	for {
+		protocols := g.c.Protocols()
+		plan, err := g.c.Assign("range", []kafka.GroupMember{{ID: "m", InstanceID: g.c.InstanceID, Metadata: protocols[0].Metadata}})
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			_ = pause(ctx, 100*time.Millisecond)
+			continue
+		}
+		g.mu.Lock()
+		g.generation++
+		g.joins++
+		g.stale = false
+		generation := kafka.Generation{ID: g.generation, MemberID: "m", LeaderID: "m", Protocol: "range", Leader: true}
+		g.mu.Unlock()
+		for {
+			if err := g.c.Assigned(ctx, generation, plan["m"]); err == nil {
+				break
+			} else if c := fault.ClassOf(err); ctx.Err() == nil && (c == fault.Fatal || c == fault.Config || c == fault.Fenced) {
+				return err
+			}
+			if pause(ctx, 100*time.Millisecond) != nil {
+				return nil
+			}
+		}
+		select {
+		case <-g.rejoin:
+		case <-g.fenced:
+			dead, cancel := context.WithCancel(ctx)
+			cancel()
+			_ = g.c.Revoke(dead)
+			return fault.New(fault.Fenced, "kafka.fenced", "another instance")
+		case <-ctx.Done():
+			return g.c.Revoke(context.WithoutCancel(ctx))
+		}
+		if err := g.c.Revoke(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (g *fakeGroup) setStale(stale bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stale = stale
+}
+
+func (g *fakeGroup) Commit(_ context.Context, offsets map[data.TopicPartition]kafka.OffsetMeta) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.stale {
+		return fault.New(fault.Fenced, "kafka.generation", "stale generation")
+	}
+	g.b.mu.Lock()
+	defer g.b.mu.Unlock()
+	if g.b.down != nil {
+		return g.b.down
+	}
+	if g.b.groups[g.c.ID] == nil {
+		g.b.groups[g.c.ID] = map[data.TopicPartition]kafka.OffsetMeta{}
+	}
+	maps.Copy(g.b.groups[g.c.ID], offsets)
+	g.b.changed()
+	return nil
+}
+
+func (g *fakeGroup) Committed(_ context.Context, tps []data.TopicPartition) (map[data.TopicPartition]kafka.OffsetMeta, error) {
+	return g.b.admin().GroupOffsets(context.Background(), g.c.ID, tps, true)
+}
+
+func (g *fakeGroup) Close() error { return nil }
+
+// Txn.
+
+type fakeTxn struct {
+	b     *broker
+	id    string
+	epoch int
+}
+
+func (b *broker) txn(id string) *fakeTxn {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.epochs[id]++
+	return &fakeTxn{b: b, id: id, epoch: b.epochs[id]}
+}
+
+func (x *fakeTxn) Run(ctx context.Context, msgs []data.Message, group string, offsets map[data.TopicPartition]kafka.OffsetMeta) error {
+	if err := pause(ctx, time.Millisecond); err != nil {
+		return fault.New(fault.Retry, "kafka.txn", "not committed: %w", err)
+	}
+	b := x.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.epochs[x.id] != x.epoch {
+		return fault.New(fault.Fenced, "kafka.fenced", "producer of %s is fenced", x.id)
+	}
+	b.txns++
+	if b.down != nil {
+		return b.down
+	}
+	if b.txnErr != nil {
+		if err := b.txnErr(x.id, b.txns); err != nil {
+			return err
+		}
+	}
+	for _, m := range msgs {
+		b.append(m)
+	}
+	b.sizes = append(b.sizes, len(msgs))
+	if b.groups[group] == nil {
+		b.groups[group] = map[data.TopicPartition]kafka.OffsetMeta{}
+	}
+	maps.Copy(b.groups[group], offsets)
+	b.changed()
+	return nil
+}
+
+func (x *fakeTxn) Close() error { return nil }
+
+// Admin.
+
+type fakeAdmin struct{ b *broker }
+
+func (b *broker) admin() *fakeAdmin { return &fakeAdmin{b} }
+
+func (a *fakeAdmin) Topics(_ context.Context, names ...string) (map[string]kafka.TopicInfo, error) {
+	a.b.mu.Lock()
+	defer a.b.mu.Unlock()
+	out := map[string]kafka.TopicInfo{}
+	for _, n := range names {
+		if log, ok := a.b.logs[n]; ok {
+			out[n] = kafka.TopicInfo{Partitions: len(log), Replication: 1}
+		}
+	}
+	return out, a.b.down
+}
+
+func (a *fakeAdmin) TopicConfigs(_ context.Context, topic string) (map[string]string, error) {
+	a.b.mu.Lock()
+	defer a.b.mu.Unlock()
+	return a.b.configs[topic], a.b.down
+}
+
+func (a *fakeAdmin) AllTopics(context.Context) ([]string, error) {
+	a.b.mu.Lock()
+	defer a.b.mu.Unlock()
+	return slices.Sorted(maps.Keys(a.b.logs)), a.b.down
+}
+
+func (a *fakeAdmin) CreateTopic(_ context.Context, spec kafka.TopicSpec) (bool, error) {
+	a.b.mu.Lock()
+	_, exists := a.b.logs[spec.Name]
+	a.b.created = append(a.b.created, spec)
+	a.b.mu.Unlock()
+	if spec.Replication > 1 {
+		return false, fault.New(fault.Config, "kafka.replication", "replication factor %d is larger than 1", spec.Replication)
+	}
+	if !exists {
+		a.b.topic(spec.Name, max(1, int(spec.Partitions)))
+	}
+	return !exists, nil
+}
+
+func (a *fakeAdmin) ListOffsets(_ context.Context, tps []data.TopicPartition, at int64) (data.Offsets, error) {
+	a.b.mu.Lock()
+	defer a.b.mu.Unlock()
+	out := data.Offsets{}
+	for _, tp := range tps {
+		out[tp] = 0
+		if at == kafka.Latest {
+			out[tp] = int64(len(a.b.logs[tp.Topic][tp.Partition]))
+		}
+	}
+	return out, a.b.down
+}
+
+func (a *fakeAdmin) GroupOffsets(_ context.Context, group string, tps []data.TopicPartition, _ bool) (map[data.TopicPartition]kafka.OffsetMeta, error) {
+	a.b.mu.Lock()
+	defer a.b.mu.Unlock()
+	out := map[data.TopicPartition]kafka.OffsetMeta{}
+	for tp, m := range a.b.groups[group] {
+		if tps == nil || slices.Contains(tps, tp) {
+			out[tp] = m
+		}
+	}
+	return out, a.b.down
+}
+
+func (a *fakeAdmin) Close() error { return nil }
+
+// A converter of plain text: "bad…" cannot be decoded, "wait…" not while the
+// registry is down.
+
+type textFactory struct{ registry *registry }
+
+type registry struct {
+	mu   sync.Mutex
+	down bool
+}
+
+func (r *registry) set(down bool) { r.mu.Lock(); r.down = down; r.mu.Unlock() }
+
+func (textFactory) Class() string { return "test.TextConverter" }
+
+func (f textFactory) For(string) converters.Converter { return &text{f.registry} }
+
+type text struct{ registry *registry }
+
+func (x *text) Decode(raw []byte, _ *data.Arena) (data.Value, *data.Schema, error) {
+	if len(raw) >= 3 && string(raw[:3]) == "bad" {
+		return data.Value{}, nil, fault.New(fault.Record, "text.bad", "cannot read %q", raw)
+	}
+	if len(raw) >= 4 && string(raw[:4]) == "wait" && x.registry != nil {
+		x.registry.mu.Lock()
+		defer x.registry.mu.Unlock()
+		if x.registry.down {
+			return data.Value{}, nil, fault.New(fault.Retry, "registry.down", "the registry does not answer")
+		}
+	}
+	if raw == nil {
+		return data.Value{}, nil, nil
+	}
+	return data.OfText(raw), nil, nil
+}
+
+func (x *text) Encode(dst []byte, v data.Value, _ *data.Schema) ([]byte, error) {
+	switch {
+	case v.IsNull():
+		return nil, nil
+	case v.Kind() == data.Int64:
+		return fmt.Appendf(dst, "%d", v.Int()), nil
+	case v.Kind() != data.String:
+		return nil, fault.New(fault.Record, "text.kind", "cannot write a %v", v.Kind())
+	case v.Str() == "unwritable":
+		return nil, fault.New(fault.Record, "text.value", "cannot write %q", v.Str())
+	}
+	return append(dst, v.Str()...), nil
+}
+
+// log of a test; quiet unless the test fails.
+func quiet(t *testing.T) *slog.Logger {
+	_ = t
+	return slog.New(slog.NewTextHandler(io.Discard, nil))
+}
+
+// states records what a task reports.
+type states struct {
+	mu      sync.Mutex
+	list    []State
+	reasons []string
+	topics  []string
+}
+
+func (s *states) common(t *testing.T) Common {
+	return Common{
+		ID: ID{Connector: "c", Task: 0}, Log: quiet(t),
+		Waiting:       NewWaiting(func(r string) { s.mu.Lock(); s.reasons = append(s.reasons, r); s.mu.Unlock() }),
+		OnState:       func(st State) { s.mu.Lock(); s.list = append(s.list, st); s.mu.Unlock() },
+		OnTopic:       func(tp string) { s.mu.Lock(); s.topics = append(s.topics, tp); s.mu.Unlock() },
+		FlushInterval: 10 * time.Second, FlushTimeout: 5 * time.Second, Graceful: 5 * time.Second,
+	}
+}
+
+func (s *states) last() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.list) == 0 {
+		return 255
+	}
+	return s.list[len(s.list)-1]
+}
+
+func (s *states) waits() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.reasons)
+}
+
+var errTest = errors.New("test")
+
+var (
+	_ Consumer = (*fakeConsumer)(nil)
+	_ Producer = (*fakeProducer)(nil)
+	_ Group    = (*fakeGroup)(nil)
+	_ Txn      = (*fakeTxn)(nil)
+	_ Admin    = (*fakeAdmin)(nil)
+	_          = configdef.Spec{}
+	_          = connectors.Env{}
+)

@@ -1,0 +1,117 @@
+package worker
+
+import (
+	"context"
+	"maps"
+	"strconv"
+
+	"culvert/connectors"
+	"culvert/fault"
+	"culvert/kafka"
+	"culvert/runtime/task"
+)
+
+// TaskConfigs makes the task configs of a connector as Java writes them into the
+// config topic (Worker.connectorTaskConfigs): the plugin's, with task.class and
+// the subscription.
+func (w *Worker) TaskConfigs(connector string, props map[string]string) ([]map[string]string, error) {
+	keys, err := parseConnector(props)
+	if err != nil {
+		return nil, err
+	}
+	p, err := w.cfg.Plugins.Connector(keys.Class)
+	if err != nil {
+		return nil, err
+	}
+	most, stateful, err := w.mostTasks(connector, props, &keys)
+	if err != nil {
+		return nil, err
+	}
+	configs, err := p.Tasks(props, most)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkTasksMax(connector, len(configs), &keys); err != nil {
+		return nil, err
+	}
+	for i, c := range configs {
+		c = maps.Clone(c) // the plugin's copy is the plugin's
+		c["task.class"] = p.TaskClass
+		for _, k := range []string{"topics", "topics.regex"} {
+			if v, ok := props[k]; ok {
+				c[k] = v
+			}
+		}
+		if stateful {
+			c[tasksKey] = strconv.Itoa(len(configs))
+		}
+		configs[i] = c
+	}
+	return configs, nil
+}
+
+// mostTasks is tasks.max, after a look at a stateful transformation.
+func (w *Worker) mostTasks(connector string, props map[string]string, keys *connectorKeys) (most int, stateful bool, err error) {
+	if len(keys.Transforms) == 0 {
+		return keys.TasksMax, false, nil
+	}
+	s, err := buildStages(w.cfg.Plugins, props, keys, w.cfg.Log)
+	if err != nil || s.plan == nil {
+		return keys.TasksMax, false, err
+	}
+	if !s.plan.Copartitioned() && keys.TasksMax > 1 {
+		return 0, true, fault.New(fault.Config, "join.tasks",
+			"tasks.max is %d, but the join of connector %s is not copartitioned: its state spans all partitions, so one task owns them all", keys.TasksMax, connector).
+			WithField("tasks.max").WithFix("Set tasks.max=1, or join on the record key.")
+	}
+	return keys.TasksMax, true, nil
+}
+
+// checkTasksMax is Java's TooManyTasksException (KIP-1004).
+func checkTasksMax(connector string, tasks int, keys *connectorKeys) error {
+	if tasks <= keys.TasksMax || !keys.TasksMaxEnforce {
+		return nil
+	}
+	return fault.New(fault.Fatal, "connect.too_many_tasks",
+		"The connector %s has generated %d tasks, which is greater than %d, the maximum number of tasks it is configured to create. "+
+			"This behaviour should be considered a bug and is disallowed. If necessary, it can be permitted by reconfiguring the connector "+
+			"with 'tasks.max.enforce' set to false; however, this option will be removed in a future release of Kafka Connect.",
+		connector, tasks, keys.TasksMax).WithJava("org.apache.kafka.connect.runtime.TooManyTasksException")
+}
+
+// CheckInputs looks whether the input topics of a connector with a stateful
+// transformation fit: partition counts, retention, cleanup policy, number of
+// tasks. It is for the validation of a configuration, and asks the cluster. Nil
+// for other connectors, and while a topic or the cluster is missing: the task
+// waits for those. Other errors have class Config and the key in Field.
+func (w *Worker) CheckInputs(ctx context.Context, connector string, props map[string]string) error {
+	keys, err := parseConnector(props)
+	if err != nil || len(keys.Transforms) == 0 {
+		return nil // the validation of the keys themselves says it better
+	}
+	s, err := buildStages(w.cfg.Plugins, props, &keys, w.cfg.Log)
+	if err != nil || s.plan == nil {
+		return nil
+	}
+	if p, err := w.cfg.Plugins.Connector(keys.Class); err == nil && p.Kind == connectors.SourceKind {
+		return statefulSource(s.alias, s.class)
+	}
+	if _, _, err := w.mostTasks(connector, props, &keys); err != nil {
+		return err
+	}
+	b := &builder{w: w, id: task.ID{Connector: connector}, conn: props, log: w.cfg.Log}
+	admin, err := kafka.OpenAdmin(ctx, b.settings(kafka.AdminRole, adminClient))
+	if err == nil {
+		defer admin.Close()
+		_, err = task.CheckInputs(ctx, admin, s.plan, s.alias)
+	}
+	if fault.Is(err, fault.Config) {
+		return err
+	}
+	return nil
+}
+
+func statefulSource(alias, class string) error {
+	return fault.New(fault.Config, "connect.stateful", "transformation '%s' (%s) keeps state, which a source cannot have", alias, class).
+		WithField("transforms." + alias + ".type").WithFix("Use it in a sink connector, for instance culvert.connectors.TopicSink.")
+}
