@@ -6,12 +6,14 @@ package all
 import (
 	"culvert/connectors"
 	"culvert/connectors/datagen"
+	"culvert/connectors/topicsink"
 	"culvert/converters/json"
 	"culvert/converters/number"
 	"culvert/converters/raw"
 	"culvert/converters/text"
 	"culvert/runtime/plugins"
 	"culvert/transforms"
+	"culvert/transforms/stream"
 )
 
 // Set returns the plugins.
@@ -19,13 +21,16 @@ func Set() plugins.Set {
 	return plugins.Set{
 		Connectors: []connectors.Plugin{
 			datagen.Plugin(),
+			topicsink.Plugin(),
 		},
 		Converters: append(number.Plugins(),
 			json.Plugin(),
 			raw.Plugin(),
 			text.Plugin(),
 		),
-		Transforms: []transforms.Plugin{},
+		Transforms: []transforms.Plugin{
+			stream.Plugin(),
+		},
 		Predicates: []transforms.PredicatePlugin{},
 	}
 }

@@ -117,7 +117,7 @@ func TestConfigErrors(t *testing.T) {
 func TestSpec(t *testing.T) {
 	want := "left.topic right.topic on left.on right.on within before after grace kind copartitioned left.alias right.alias select timestamp.field"
 	var names []string
-	for _, s := range Plugin.Spec() {
+	for _, s := range Plugin().Spec() {
 		names = append(names, s.Name)
 		if s.Doc == "" || s.Group == "" {
 			t.Errorf("%s has no doc or group", s.Name)
@@ -126,7 +126,7 @@ func TestSpec(t *testing.T) {
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("keys\n got %s\nwant %s", got, want)
 	}
-	r := Plugin.Check(map[string]string{"left.topic": "L", "right.topic": "R", "within": "24 hours", "on": "order_id"})
+	r := Plugin().Check(map[string]string{"left.topic": "L", "right.topic": "R", "within": "24 hours", "on": "order_id"})
 	if errs := r.Errors(); len(errs) > 0 {
 		t.Errorf("the demo's join: %v", errs)
 	}

@@ -16,15 +16,17 @@ import (
 const Class = "culvert.transforms.StreamJoin"
 
 // Plugin describes the join.
-var Plugin = transforms.Plugin{
-	Class:   Class,
-	Aliases: []string{"StreamJoin"},
-	Spec:    func() []configdef.Spec { return def().Specs() },
-	Check: func(props map[string]string) *configdef.Report {
-		_, r := def().Parse(props)
-		return r
-	},
-	NewStateful: func(props map[string]string, log *slog.Logger) (transforms.Plan, error) { return NewPlan(props, log) },
+func Plugin() transforms.Plugin {
+	return transforms.Plugin{
+		Class:   Class,
+		Aliases: []string{"StreamJoin"},
+		Spec:    func() []configdef.Spec { return def().Specs() },
+		Check: func(props map[string]string) *configdef.Report {
+			_, r := def().Parse(props)
+			return r
+		},
+		NewStateful: func(props map[string]string, log *slog.Logger) (transforms.Plan, error) { return NewPlan(props, log) },
+	}
 }
 
 // Plan is a configured join.
