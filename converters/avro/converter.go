@@ -43,7 +43,7 @@ type Factory struct {
 	registry *schemas.Client
 
 	mu      sync.Mutex
-	writers map[writerID]*writer // guarded by mu
+	writers map[writerID]*Writer // guarded by mu
 }
 
 // writerID is a writer schema as seen from a subject, on which its version depends.
@@ -58,7 +58,7 @@ func New(props map[string]string, side converters.Side, _ *slog.Logger) (*Factor
 	if err := converters.ConfigError(Class, report); err != nil {
 		return nil, err
 	}
-	return &Factory{config: c, key: side == converters.Key, registry: schemas.Open(c.registry), writers: map[writerID]*writer{}}, nil
+	return &Factory{config: c, key: side == converters.Key, registry: schemas.Open(c.registry), writers: map[writerID]*Writer{}}, nil
 }
 
 // Class is the Java class name.
@@ -66,16 +66,16 @@ func (f *Factory) Class() string { return Class }
 
 // For makes the converter of a topic.
 func (f *Factory) For(topic string) converters.Converter {
-	return &Converter{f: f, topic: topic, writers: map[int32]*writer{}, plans: map[*data.Schema]*plan{}}
+	return &Converter{f: f, topic: topic, writers: map[int32]*Writer{}, plans: map[*data.Schema]*plan{}}
 }
 
 // Converter reads and writes Avro of one topic and side.
 type Converter struct {
 	f       *Factory
 	topic   string
-	last    *writer // of lastID: mostly all records of a topic have one schema
+	last    *Writer // of lastID: mostly all records of a topic have one schema
 	lastID  int32
-	writers map[int32]*writer
+	writers map[int32]*Writer
 	dec     decoder
 	plans   map[*data.Schema]*plan
 	known   []*plan // each plan once
@@ -93,7 +93,7 @@ func (c *Converter) Decode(raw []byte, a *data.Arena) (data.Value, *data.Schema,
 	if raw == nil {
 		return data.Value{}, nil, nil
 	}
-	w, body, err := c.open(raw)
+	w, body, err := c.Open(raw)
 	if err != nil {
 		return data.Value{}, nil, err
 	}
@@ -105,7 +105,7 @@ func (c *Converter) Decode(raw []byte, a *data.Arena) (data.Value, *data.Schema,
 }
 
 // read is decode for the wire form, where the payload of schema bytes has no length.
-func (w *writer) read(d *decoder, body []byte, a *data.Arena) (data.Value, *data.Schema, error) {
+func (w *Writer) read(d *decoder, body []byte, a *data.Arena) (data.Value, *data.Schema, error) {
 	if w.node.Type != Bytes || w.err != nil {
 		return w.decode(d, body, a)
 	}
@@ -114,8 +114,9 @@ func (w *writer) read(d *decoder, body []byte, a *data.Arena) (data.Value, *data
 	return v, w.schema, d.bad
 }
 
-// open reads the head and finds the writer schema.
-func (c *Converter) open(raw []byte) (*writer, []byte, error) {
+// Open reads the head of a record and finds its writer schema; body is the Avro
+// binary behind the head. Equal schemas of a topic give the same pointer.
+func (c *Converter) Open(raw []byte) (*Writer, []byte, error) {
 	if len(raw) < headSize || raw[0] != 0 {
 		return nil, nil, c.fail(fault.New(fault.Record, "avro.magic", "Unknown magic byte!"))
 	}
@@ -130,7 +131,7 @@ func (c *Converter) open(raw []byte) (*writer, []byte, error) {
 	return c.last, raw[headSize:], nil
 }
 
-func (c *Converter) writer(id int32) (*writer, error) {
+func (c *Converter) writer(id int32) (*Writer, error) {
 	if w := c.writers[id]; w != nil {
 		return w, nil
 	}
@@ -157,7 +158,7 @@ func (c *Converter) side() string {
 }
 
 // writer reads a schema from the registry and compiles it, once per topic.
-func (f *Factory) writer(topic string, id int32) (*writer, error) {
+func (f *Factory) writer(topic string, id int32) (*Writer, error) {
 	f.mu.Lock()
 	w := f.writers[writerID{topic, id}]
 	f.mu.Unlock()

@@ -102,6 +102,13 @@ func (n *Node) FullName() string {
 
 func (n *Node) named() bool { return n.Type == Record || n.Type == Enum || n.Type == Fixed }
 
+// Slots says for each branch of an AsOneOf union which field of the struct it is;
+// -1 for null.
+func (n *Node) Slots() []int { return n.slots }
+
+// Least is the fewest bytes that a value takes.
+func (n *Node) Least() int { return n.least }
+
 func prop(props []Prop, name string) json.RawMessage {
 	for _, p := range props {
 		if p.Name == name {

@@ -5,21 +5,32 @@ import (
 	"culvert/fault"
 )
 
-// writer is a writer schema with all that decoding needs. It does not change once
+// Writer is a writer schema with all that decoding needs. It does not change once
 // made and is shared by the converters of a connector.
-type writer struct {
+type Writer struct {
 	node   *Node
 	schema *data.Schema // nil: schemaless data
 	err    error        // why the schema cannot be mapped; nulls are read all the same
 }
 
-func newWriter(m mapping, n *Node, version int32) (*writer, error) {
+func newWriter(m mapping, n *Node, version int32) (*Writer, error) {
 	s, err := m.Connect(n, version)
-	return &writer{node: n, schema: s, err: err}, nil
+	return &Writer{node: n, schema: s, err: err}, nil
 }
 
+// Node is the schema; nil if Connect cannot represent it.
+func (w *Writer) Node() *Node {
+	if w.err != nil {
+		return nil
+	}
+	return w.node
+}
+
+// Schema is the Connect schema; nil for schemaless data.
+func (w *Writer) Schema() *data.Schema { return w.schema }
+
 // decode reads the Avro binary of one value. A null has no schema, as in Java.
-func (w *writer) decode(d *decoder, b []byte, a *data.Arena) (data.Value, *data.Schema, error) {
+func (w *Writer) decode(d *decoder, b []byte, a *data.Arena) (data.Value, *data.Schema, error) {
 	if w.err != nil {
 		c := NewCursor(b)
 		if w.node.Type == Union && w.node.Branches[c.Index(len(w.node.Branches), "branch")].Type == Null && c.Err() == nil {
