@@ -22,6 +22,8 @@ type Sink struct {
 	frameworkTolerates bool // errors.tolerance=all: b.Fail skips or dead-letters
 	frameworkReports   bool // a dead letter topic or errors.log.enable is set
 
+	patience time.Duration
+
 	doc      document
 	plan     plan
 	sent     []int // models of the command under way
@@ -40,7 +42,7 @@ func newSink(cfg *config, env connectors.Env, srv server) *Sink {
 		env.Waiting = func(string) {}
 	}
 	return &Sink{
-		cfg: cfg, env: env, log: log, server: srv, hosts: hostsOf(cfg.URI),
+		cfg: cfg, env: env, log: log, server: srv, hosts: hostsOf(cfg.URI), patience: patience,
 		frameworkTolerates: strings.EqualFold(cfg.props["errors.tolerance"], "all"),
 		frameworkReports:   cfg.props["errors.deadletterqueue.topic.name"] != "" || strings.EqualFold(cfg.props["errors.log.enable"], "true"),
 	}
@@ -60,8 +62,8 @@ func (s *Sink) Write(ctx context.Context, b *data.Batch) error {
 		}
 	}
 	s.plan.open = true
-	waiting := time.AfterFunc(patience, func() {
-		s.env.Waiting("MongoDB at " + s.hosts + " has not answered for " + patience.String())
+	waiting := time.AfterFunc(s.patience, func() {
+		s.env.Waiting("MongoDB at " + s.hosts + " has not answered for " + s.patience.String())
 	})
 	err := s.write(ctx)
 	if !waiting.Stop() {

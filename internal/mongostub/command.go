@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"time"
 )
 
 // message is one OP_MSG, not copied.
@@ -61,7 +60,7 @@ func (s *Server) run(out []byte, m message) ([]byte, error) {
 	fault := s.take(name)
 	if fault != nil {
 		if fault.Delay > 0 {
-			time.Sleep(fault.Delay) // what a slow server looks like
+			s.wait(fault.Delay)
 		}
 		switch {
 		case fault.Drop:

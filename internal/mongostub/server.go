@@ -30,6 +30,7 @@ type Server struct {
 
 	mu     sync.Mutex // guards what follows
 	ln     net.Listener
+	down   chan struct{} // closed when the server stops
 	open   map[net.Conn]struct{}
 	faults []*Fault
 	seen   []Command
@@ -65,7 +66,7 @@ func (s *Server) listen(addr string) error {
 		return err
 	}
 	s.mu.Lock()
-	s.ln, s.addr, s.open = ln, ln.Addr().String(), map[net.Conn]struct{}{}
+	s.ln, s.addr, s.open, s.down = ln, ln.Addr().String(), map[net.Conn]struct{}{}, make(chan struct{})
 	s.mu.Unlock()
 	s.conns.Add(1)
 	go s.accept(ln)
@@ -83,6 +84,9 @@ func (s *Server) URI() string { return "mongodb://" + s.addr }
 func (s *Server) Stop() {
 	s.mu.Lock()
 	ln := s.ln
+	if ln != nil {
+		close(s.down)
+	}
 	s.ln = nil
 	for c := range s.open {
 		_ = c.Close() // breaking the connection is the point
@@ -153,6 +157,19 @@ func (s *Server) serve(c net.Conn) {
 				return
 			}
 		}
+	}
+}
+
+// wait is a scripted delay; it ends early when the server stops.
+func (s *Server) wait(d time.Duration) {
+	s.mu.Lock()
+	down := s.down
+	s.mu.Unlock()
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-down:
 	}
 }
 

@@ -1,0 +1,151 @@
+package mongodb
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"culvert/fault"
+	"culvert/internal/mongostub"
+)
+
+func base(uri string) map[string]string {
+	return map[string]string{"connection.uri": uri, "topics": "t", "database": "db", "collection": "c"}
+}
+
+func errorsOf(t *testing.T, props map[string]string) []string {
+	t.Helper()
+	return Check(t.Context(), props).Errors()
+}
+
+func TestCheckDials(t *testing.T) {
+	stub := startStub(t)
+	if got := errorsOf(t, base(stub.URI())); len(got) > 0 {
+		t.Error(got)
+	}
+	if got := fmt.Sprint(errorsOf(t, base("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300"))); got != "[Unable to connect to the server.]" {
+		t.Error(got)
+	}
+	stub.Script(mongostub.Fault{Command: "ping", Error: &mongostub.CommandError{Code: 18, Name: "AuthenticationFailed", Message: "Authentication failed."}})
+	if got := fmt.Sprint(errorsOf(t, base(stub.URI()))); !strings.Contains(got, "Invalid user permissions authentication failed. ") {
+		t.Error(got)
+	}
+	props := base(stub.URI())
+	props["server.api.version"] = "1"
+	old, err := bson.Marshal(bson.D{{Key: "versionArray", Value: bson.A{int32(4), int32(4)}}, {Key: "ok", Value: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stub.Script(mongostub.Fault{Command: "buildInfo", Reply: old})
+	if got := fmt.Sprint(errorsOf(t, props)); got != "[Server Version API requires MongoDB 5.0 or greater]" {
+		t.Error(got)
+	}
+}
+
+// Wrong keys are told without a connection.
+func TestCheckDoesNotDialForBadKeys(t *testing.T) {
+	props := base("mongodb://127.0.0.1:1")
+	props["max.batch.size"] = "-1"
+	props[keyIDStrategy] = "nope"
+	if got := fmt.Sprint(errorsOf(t, props)); got != "[Invalid value -1 for configuration max.batch.size: Value must be at least 0]" {
+		t.Error(got)
+	}
+}
+
+func TestRights(t *testing.T) {
+	text := func(s string) *string { return &s }
+	p := privilege{Actions: []string{"insert", "update"}}
+	p.Resource.DB, p.Resource.Collection = text("db"), text("c")
+	all := []string{"insert", "update", "remove"}
+	for _, c := range []struct{ db, coll, want string }{
+		{"db", "c", "[remove]"}, {"db", "d", "[insert update remove]"}, {"other", "c", "[insert update remove]"},
+	} {
+		if got := fmt.Sprint(without(append([]string(nil), all...), []privilege{p}, "admin", c.db, c.coll)); got != c.want {
+			t.Errorf("%s.%s: %s, want %s", c.db, c.coll, got, c.want)
+		}
+	}
+	p.Resource.DB, p.Resource.Collection = text(""), text("")
+	if got := without(append([]string(nil), all...), []privilege{p}, "admin", "x", "y"); fmt.Sprint(got) != "[remove]" {
+		t.Error(got)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for key, value := range map[string]string{
+		keyCDC:       pkg + "cdc.debezium.mongodb.MongoDbHandler",
+		keyTimeField: "ts",
+	} {
+		props := base("mongodb://127.0.0.1:1")
+		props[key] = value
+		got := errorsOf(t, props)
+		if len(got) != 1 || !strings.HasPrefix(got[0], "Invalid value "+value+" for configuration "+key+": ") || !strings.Contains(got[0], "not implemented yet") {
+			t.Errorf("%s: %q", key, got)
+		}
+		if _, err := newConfig(props); fault.ClassOf(err) != fault.Config || fault.Of(err).Field != key {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
+func TestSecretsAreMasked(t *testing.T) {
+	for uri, want := range map[string]string{
+		"mongodb://u:secret@h:1,i/db?w=1": "mongodb://****@h:1,i/db?w=1",
+		"mongodb+srv://u:se@cret@h/?tlsCertificateKeyFilePassword=secret&authMechanismProperties=A:secret": "mongodb+srv://****@h/?tlsCertificateKeyFilePassword=****&authMechanismProperties=****",
+		"http://u:secret@h": "http://****@h",
+		"mongodb://h":       "mongodb://h",
+	} {
+		if got := maskURI(uri); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	for _, uri := range []string{"mongodb://u:secret@h:x", "http://u:secret@h", "mongodb://u:secret@", "mongodb://u:secret@h/?replicaSet=a&directConnection=true&loadBalanced=true",
+		"mongodb://u:secret%zz@h", "mongodb://u:secret@h,", "mongodb+srv://u:secret@h:1"} {
+		props := base(uri)
+		got := strings.Join(errorsOf(t, props), "\n")
+		if got == "" || strings.Contains(got, "secret") {
+			t.Errorf("%s: %q", uri, got)
+		}
+		if _, err := newConfig(props); err == nil || strings.Contains(fault.Explain(err), "secret") {
+			t.Errorf("%s: %v", uri, err)
+		}
+	}
+}
+
+func TestHostsOf(t *testing.T) {
+	for uri, want := range map[string]string{
+		"mongodb://u:p@a,b:1/db": "a:27017,b:1",
+		"mongodb+srv://u@c.x/":   "c.x",
+		"mongodb://[::1]:5":      "[::1]:5",
+	} {
+		if got := hostsOf(uri); got != want {
+			t.Errorf("%s: %s, want %s", uri, got, want)
+		}
+	}
+}
+
+func TestTLSStores(t *testing.T) {
+	props := base("mongodb://localhost/?tls=true")
+	props["connection.ssl.truststore"] = "/no/such/store.jks"
+	cfg, err := newConfig(props)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := clientOptions(&cfg.settings); fault.ClassOf(err) != fault.Config || !strings.Contains(err.Error(), "connection.ssl.truststore") {
+		t.Error(err)
+	}
+}
+
+func TestTasks(t *testing.T) {
+	props := base("mongodb://h")
+	all, err := Plugin().Tasks(props, 2)
+	if err != nil || len(all) != 2 || !maps.Equal(all[0], props) || !maps.Equal(all[1], props) {
+		t.Error(all, err)
+	}
+	all[0]["x"] = "y"
+	if props["x"] != "" || all[1]["x"] != "" {
+		t.Error("the tasks share a map")
+	}
+}
