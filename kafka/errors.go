@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/IBM/sarama"
 
@@ -54,7 +55,7 @@ func answered(what string, e sarama.KError) error {
 	if e == sarama.ErrNoError {
 		return nil
 	}
-	f := &fault.Error{Class: fault.Fatal, Code: fmt.Sprintf("kafka.error_%d", int16(e)), Err: fmt.Errorf("%s: %w", what, e)}
+	f := &fault.Error{Class: fault.Fatal, Code: fmt.Sprintf("kafka.error_%d", int16(e)), Err: fmt.Errorf("%s: %w", what, spoken{e})}
 	switch {
 	case retriable(e):
 		f.Class = fault.Retry
@@ -68,6 +69,21 @@ func answered(what string, e sarama.KError) error {
 	}
 	return f
 }
+
+// spoken gives words to codes that sarama has none for.
+type spoken struct{ sarama.KError }
+
+func (s spoken) Error() string {
+	switch s.KError {
+	case sarama.ErrProducerFenced:
+		return "there is a newer producer with the same transactional id, which fences this one"
+	case errUnknownTopicID, errInconsistentID:
+		return "the topic was deleted and created again"
+	}
+	return strings.TrimPrefix(s.KError.Error(), "kafka server: ")
+}
+
+func (s spoken) Unwrap() error { return s.KError }
 
 func certificateError(err error) bool {
 	var verify *tls.CertificateVerificationError
@@ -85,4 +101,3 @@ func kerror(err error) (sarama.KError, bool) {
 	ok := errors.As(err, &e)
 	return e, ok
 }
-

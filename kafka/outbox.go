@@ -98,9 +98,7 @@ func (p *Producer) box(tp data.TopicPartition) *outbox {
 	if b == nil {
 		b = &outbox{tp: tp, who: p.who, leader: p.c.leader(tp)}
 		p.boxes[tp] = b
-		if b.leader < 0 {
-			poke(p.route)
-		} else {
+		if b.leader >= 0 {
 			p.wakeSender(b.leader)
 		}
 	}

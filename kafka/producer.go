@@ -195,7 +195,11 @@ func (p *Producer) queue(ctx context.Context, s *submission, i, n int) (bytes in
 			break
 		}
 		size := min(m.Bytes(), p.c.opts.bufferMemory)
-		p.box(data.TopicPartition{Topic: m.Topic, Partition: t.choose(m, p.c.opts.batchSize)}).push(entry{s, int32(j)}, size)
+		box := p.box(data.TopicPartition{Topic: m.Topic, Partition: t.choose(m, p.c.opts.batchSize)})
+		box.push(entry{s, int32(j)}, size)
+		if box.leader < 0 || box.who == nobody {
+			poke(p.route)
+		}
 		bytes += size
 	}
 	p.wakeSenders()
