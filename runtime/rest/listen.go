@@ -41,8 +41,8 @@ func Listen(ctx context.Context, listeners []string) (open []net.Listener, err e
 
 // Serve answers on the listeners until ctx ends; requests that are under way then
 // get grace to finish. It returns nil after an end that ctx asked for.
-func (s *Server) Serve(ctx context.Context, grace time.Duration, listeners ...net.Listener) error {
-	server := &http.Server{Handler: s, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
+func Serve(ctx context.Context, h http.Handler, grace time.Duration, listeners ...net.Listener) error {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
 	group, inner := errgroup.WithContext(ctx)
 	for _, l := range listeners {
 		group.Go(func() error {
