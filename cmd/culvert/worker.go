@@ -93,7 +93,7 @@ func workerProps(args, environ []string) (string, boot.Environment, error) {
 }
 
 func (o *options) run(ctx context.Context, stderr io.Writer, source string, env boot.Environment, mode boot.Mode, connectors []boot.Connector) error {
-	log, err := boot.NewLog(stderr, o.logFormat, env)
+	log, loggers, err := boot.NewLog(stderr, o.logFormat, env)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (o *options) run(ctx context.Context, stderr io.Writer, source string, env 
 		return describe(source, env.Props, err)
 	}
 	warn(log, source, mode, env, unknown, cfg)
-	worker := boot.Options{Config: cfg, Mode: mode, Plugins: all.Plugins(), Connectors: connectors, Log: log}
+	worker := boot.Options{Config: cfg, Mode: mode, Plugins: all.Set(), Connectors: connectors, Log: log, Loggers: loggers}
 	if o.check {
 		if err := boot.Check(ctx, worker); err != nil {
 			return describe(source, env.Props, err)

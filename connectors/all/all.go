@@ -6,7 +6,10 @@ package all
 import (
 	"culvert/connectors"
 	"culvert/connectors/datagen"
+	"culvert/connectors/file"
+	"culvert/connectors/mongodb"
 	"culvert/connectors/topicsink"
+	"culvert/converters/avro"
 	"culvert/converters/json"
 	"culvert/converters/number"
 	"culvert/converters/raw"
@@ -21,9 +24,13 @@ func Set() plugins.Set {
 	return plugins.Set{
 		Connectors: []connectors.Plugin{
 			datagen.Plugin(),
+			file.SourcePlugin(),
+			file.SinkPlugin(),
+			mongodb.Plugin(),
 			topicsink.Plugin(),
 		},
 		Converters: append(number.Plugins(),
+			avro.Plugin(),
 			json.Plugin(),
 			raw.Plugin(),
 			text.Plugin(),

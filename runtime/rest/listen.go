@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -39,8 +40,8 @@ func Listen(ctx context.Context, listeners []string) (open []net.Listener, err e
 	return open, nil
 }
 
-// Serve answers on the listeners until ctx ends; requests that are under way then
-// get grace to finish. It returns nil after an end that ctx asked for.
+// Serve lets h answer on the listeners until ctx ends; requests that are under way
+// then get grace to finish. It returns nil after an end that ctx asked for.
 func Serve(ctx context.Context, h http.Handler, grace time.Duration, listeners ...net.Listener) error {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
 	group, inner := errgroup.WithContext(ctx)
@@ -57,9 +58,32 @@ func Serve(ctx context.Context, h http.Handler, grace time.Duration, listeners .
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 		defer cancel()
 		if err := server.Shutdown(closing); err != nil {
-			_ = server.Close() // what is left after the grace is cut off
+			return server.Close() // what is left after the grace is cut off
 		}
 		return nil
 	})
 	return group.Wait()
 }
+
+// Gate answers for a worker that is still starting: 503, and GET /health says so.
+// After Open everything goes to the server. The zero Gate is shut.
+type Gate struct{ server atomic.Pointer[Server] }
+
+// Open hands all requests from now on to s.
+func (g *Gate) Open(s *Server) { g.server.Store(s) }
+
+func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s := g.server.Load(); s != nil {
+		s.ServeHTTP(w, r)
+		return
+	}
+	const text = "Worker is still starting up."
+	var body any = errorMessage{http.StatusServiceUnavailable, text}
+	if r.URL.Path == "/health" || r.URL.Path == "/health/" {
+		body = workerStatus{"starting", text}
+	}
+	w.Header().Set("Retry-After", "1")
+	_ = reply(w, http.StatusServiceUnavailable, body) // reply never fails
+}
+
+var _ http.Handler = (*Gate)(nil)
