@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -64,26 +63,3 @@ func Serve(ctx context.Context, h http.Handler, grace time.Duration, listeners .
 	})
 	return group.Wait()
 }
-
-// Gate answers for a worker that is still starting: 503, and GET /health says so.
-// After Open everything goes to the server. The zero Gate is shut.
-type Gate struct{ server atomic.Pointer[Server] }
-
-// Open hands all requests from now on to s.
-func (g *Gate) Open(s *Server) { g.server.Store(s) }
-
-func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s := g.server.Load(); s != nil {
-		s.ServeHTTP(w, r)
-		return
-	}
-	const text = "Worker is still starting up."
-	var body any = errorMessage{http.StatusServiceUnavailable, text}
-	if r.URL.Path == "/health" || r.URL.Path == "/health/" {
-		body = workerStatus{"starting", text}
-	}
-	w.Header().Set("Retry-After", "1")
-	_ = reply(w, http.StatusServiceUnavailable, body) // reply never fails
-}
-
-var _ http.Handler = (*Gate)(nil)

@@ -41,8 +41,8 @@ type Config struct {
 	Log     *slog.Logger
 }
 
-// Server answers Connect's REST API. It is an http.Handler; Serve puts it behind
-// listeners.
+// Server answers Connect's REST API. It is an http.Handler; the function Serve puts
+// it behind listeners.
 type Server struct {
 	Config
 	handler http.Handler
