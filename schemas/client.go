@@ -164,7 +164,7 @@ func (c *Client) ForWriting(subject, text string) (*Schema, error) {
 		var err error
 		switch {
 		case c.config.AutoRegister:
-			got, err = c.sr.CreateSchema(subject, text, srclient.Avro)
+			got, err = c.register(subject, text)
 		case c.config.UseLatest:
 			if got, err = c.sr.GetLatestSchema(subject); err == nil {
 				text = got.Schema()
@@ -190,6 +190,20 @@ func (c *Client) ForWriting(subject, text string) (*Schema, error) {
 	}
 	c.written[key] = s
 	return s, nil
+}
+
+// register registers a schema. When two tasks register the first schema of a
+// subject at the same moment, some registries refuse the second with the 409 that
+// means "incompatible" instead of giving it the id that the first one got: a second
+// attempt then finds the subject there, and a schema that really is incompatible
+// is refused again.
+func (c *Client) register(subject, text string) (*srclient.Schema, error) {
+	got, err := c.sr.CreateSchema(subject, text, srclient.Avro)
+	var answer srclient.Error
+	if errors.As(err, &answer) && answer.Code == http.StatusConflict {
+		return c.sr.CreateSchema(subject, text, srclient.Avro)
+	}
+	return got, err
 }
 
 // Version is the version of a schema in a subject; 0 if the subject does not have it.
