@@ -29,6 +29,7 @@ type builder struct {
 	run        *run
 
 	keys  connectorKeys
+	chain task.Chain
 	admin sharedAdmin
 }
 
@@ -50,6 +51,7 @@ func (b *builder) build() (task.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.chain = chain
 	st, err := buildStages(b.w.cfg.Plugins, b.conn, &b.keys, b.log)
 	if err != nil {
 		return nil, err
@@ -98,7 +100,7 @@ func (b *builder) common() task.Common {
 func (b *builder) env() connectors.Env {
 	return connectors.Env{
 		Connector: b.id.Connector, Task: b.id.Task, Log: b.log, DataDir: b.w.cfg.DataDir,
-		Waiting: b.waiting.For("connector"), Topics: topics{&b.admin},
+		Waiting: b.waiting.For("connector"), Topics: topics{&b.admin}, Converter: b.outputConverter,
 	}
 }
 

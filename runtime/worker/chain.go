@@ -42,6 +42,21 @@ func (w *Worker) converter(props map[string]string, key, own, workers string, si
 	return p.New(under(from, key+"."), side, log)
 }
 
+// outputConverter is connectors.Env.Converter.
+func (b *builder) outputConverter(prefix string, side converters.Side) (converters.Factory, error) {
+	if class := b.conn[prefix]; class != "" {
+		return b.w.converter(b.conn, prefix, class, "", side, b.log)
+	}
+	switch side {
+	case converters.Key:
+		return b.chain.Key, nil
+	case converters.Value:
+		return b.chain.Value, nil
+	default:
+		return b.chain.Header, nil
+	}
+}
+
 // stages is the transformations of a connector: the stateless ones before the
 // stateful one, that one, and those after it. Without a stateful one all are in
 // before.
