@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"culvert/converters"
+	"culvert/converters/header"
 	jsonconv "culvert/converters/json"
 	"culvert/converters/number"
 	"culvert/converters/raw"
@@ -19,7 +20,7 @@ import (
 
 func plugins() map[string]converters.Plugin {
 	m := map[string]converters.Plugin{}
-	for _, p := range append(number.Plugins(), jsonconv.Plugin(), raw.Plugin(), text.Plugin()) {
+	for _, p := range append(number.Plugins(), header.Plugin(), jsonconv.Plugin(), raw.Plugin(), text.Plugin()) {
 		m[p.Class] = p
 	}
 	return m
