@@ -1,15 +1,11 @@
 package mongodb
 
 import (
-	"encoding/binary"
 	"errors"
-	"math"
-	"math/big"
-	"strconv"
-
-	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"culvert/connectors/mongodb/extjson"
+	"culvert/converters"
+	"culvert/converters/bson"
 	"culvert/data"
 	"culvert/data/values"
 	"culvert/fault"
@@ -28,10 +24,48 @@ type decodeError struct{ err error }
 func (e *decodeError) Error() string { return e.err.Error() }
 func (e *decodeError) Unwrap() error { return e.err }
 
+// transcoders are the direct routes from wire bytes to documents, by the decoder
+// that the bytes are for.
+type transcoders struct {
+	last  data.Decoder
+	route converters.Transcoder // of last; nil: there is none
+	all   map[data.Decoder]converters.Transcoder
+}
+
+// maxRoutes bounds the memory for decoders that a task no longer has.
+const maxRoutes = 256
+
+func (t *transcoders) of(dec data.Decoder) converters.Transcoder {
+	if dec == t.last && t.all != nil {
+		return t.route
+	}
+	route, ok := t.all[dec]
+	if !ok {
+		if t.all == nil || len(t.all) >= maxRoutes {
+			t.all = map[data.Decoder]converters.Transcoder{}
+		}
+		route, _ = bson.For(dec)
+		t.all[dec] = route
+	}
+	t.last, t.route = dec, route
+	return route
+}
+
 // appendCell appends the document that the cell stands for to dst; ok is false for
 // null. Errors: *decodeError if the converter cannot read the cell, else a record
 // error in Java's words (LazyBsonDocument). name is "key" or "value".
-func appendCell(dst []byte, c *data.Cell, a *data.Arena, name string) (_ []byte, ok bool, err error) {
+func (t *transcoders) appendCell(dst []byte, c *data.Cell, a *data.Arena, name string) (_ []byte, ok bool, err error) {
+	if raw, dec, wire := c.Wire(); wire && raw != nil && dec != nil {
+		if route := t.of(dec); route != nil {
+			out, err := route.Append(dst, raw)
+			if err == nil {
+				return out, true, nil
+			}
+			if !errors.Is(err, bson.ErrIndirect) {
+				return dst, false, &decodeError{err}
+			}
+		}
+	}
 	v, s, err := c.Value(a)
 	if err != nil {
 		return dst, false, &decodeError{err}
@@ -59,12 +93,10 @@ func show(v data.Value, s *data.Schema) string {
 	return values.String(v, s)
 }
 
-// appendTop appends the document of a record's key or value: SinkConverter.
+// appendTop appends the document of a record's key or value: SinkConverter. Texts
+// are parsed, bytes are documents already.
 func appendTop(dst []byte, v data.Value, s *data.Schema) ([]byte, error) {
 	switch v.Kind() {
-	case data.Struct, data.Map:
-		dst, _, err := appendValue(dst, v, s)
-		return dst, err
 	case data.String:
 		return extjson.Append(dst, v.Str())
 	case data.Bytes:
@@ -74,100 +106,5 @@ func appendTop(dst []byte, v data.Value, s *data.Schema) ([]byte, error) {
 		}
 		return append(dst, v.Bytes()[:size]...), nil
 	}
-	return dst, dataError("mongo.document", "No converter present due to unexpected object type: %s", values.Class(v.Kind()))
-}
-
-// appendValue appends the BSON of a value and returns its type.
-func appendValue(dst []byte, v data.Value, s *data.Schema) (_ []byte, kind byte, err error) {
-	if s != nil {
-		v = s.DefaultOr(v)
-	}
-	switch v.Kind() {
-	case data.Null:
-		return dst, typeNull, nil
-	case data.Bool:
-		if v.Bool() {
-			return append(dst, 1), typeBool, nil
-		}
-		return append(dst, 0), typeBool, nil
-	case data.Int8, data.Int16, data.Int32:
-		return binary.LittleEndian.AppendUint32(dst, uint32(v.Int())), typeInt32, nil
-	case data.Int64:
-		return binary.LittleEndian.AppendUint64(dst, uint64(v.Int())), typeInt64, nil
-	case data.Float32, data.Float64:
-		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(v.Float())), 0x01, nil
-	case data.Date, data.Time, data.Timestamp:
-		return binary.LittleEndian.AppendUint64(dst, uint64(v.Int())), typeDate, nil
-	case data.String:
-		return stringValue(dst, v.Str()).data, typeString, nil
-	case data.Bytes:
-		b := v.Bytes()
-		dst = append(binary.LittleEndian.AppendUint32(dst, uint32(len(b))), 0)
-		return append(dst, b...), typeBinary, nil
-	case data.Decimal:
-		return appendDecimal(dst, v)
-	}
-	return appendComposite(dst, v, s)
-}
-
-func appendComposite(dst []byte, v data.Value, s *data.Schema) (_ []byte, kind byte, err error) {
-	dst, at := openDocument(dst)
-	elems := v.Elems()
-	field := func(name string, v data.Value, s *data.Schema) error {
-		head := len(dst)
-		dst = appendHead(dst, 0, name)
-		dst, dst[head], err = appendValueAt(dst, head, v, s)
-		return err
-	}
-	switch v.Kind() {
-	case data.Struct:
-		for i, e := range elems {
-			if err = field(s.Fields[i].Name, e, s.Fields[i].Schema); err != nil {
-				return dst, 0, err
-			}
-		}
-		return closeDocument(dst, at), typeDocument, nil
-	case data.Map:
-		var elem *data.Schema
-		if s != nil {
-			elem = s.Elem
-		}
-		for i := 0; i+1 < len(elems); i += 2 {
-			if elems[i].Kind() != data.String {
-				return dst, 0, fault.New(fault.Record, "mongo.document", "class %s cannot be cast to class java.lang.String",
-					values.Class(elems[i].Kind())).WithJava("java.lang.ClassCastException")
-			}
-			if err = field(elems[i].Str(), elems[i+1], elem); err != nil {
-				return dst, 0, err
-			}
-		}
-		return closeDocument(dst, at), typeDocument, nil
-	}
-	var elem *data.Schema
-	if s != nil {
-		elem = s.Elem
-	}
-	for i, e := range elems {
-		if err = field(strconv.Itoa(i), e, elem); err != nil {
-			return dst, 0, err
-		}
-	}
-	return closeDocument(dst, at), typeArray, nil
-}
-
-// appendValueAt is appendValue for an element whose type byte stands at head.
-func appendValueAt(dst []byte, head int, v data.Value, s *data.Schema) ([]byte, byte, error) {
-	dst, kind, err := appendValue(dst, v, s)
-	dst[head] = kind
-	return dst, kind, err
-}
-
-// appendDecimal appends a Decimal128: 34 digits at most.
-func appendDecimal(dst []byte, v data.Value) ([]byte, byte, error) {
-	d, ok := bson.ParseDecimal128FromBigInt(new(big.Int).Set(v.Unscaled()), -int(v.Scale()))
-	if !ok || len(new(big.Int).Abs(v.Unscaled()).String()) > 34 {
-		return dst, 0, dataError("mongo.document", "error: decimal %s exceeds the range of Decimal128 (34 digits)", values.String(v, nil))
-	}
-	high, low := d.GetBytes()
-	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(dst, low), high), 0x13, nil
+	return bson.Append(dst, v, s)
 }

@@ -200,11 +200,11 @@ func appendFlat(dst, doc []byte, prefix string) []byte {
 		if !ok {
 			return dst
 		}
-		name := prefix + string(f.name)
-		if f.kind == typeDocument {
-			dst = appendFlat(dst, doc[f.value:f.end], name+".")
+		if v := doc[f.value:f.end]; f.kind == typeDocument {
+			dst = appendFlat(dst, v, prefix+string(f.name)+".")
 		} else {
-			dst = appendField(dst, name, value{f.kind, doc[f.value:f.end]})
+			dst = append(append(append(dst, f.kind), prefix...), f.name...)
+			dst = append(append(dst, 0), v...)
 		}
 		at = f.end
 	}

@@ -41,11 +41,14 @@ func fieldList(list string) []string {
 type allowList struct {
 	paths    map[string]bool
 	prefixes []string // of top-level patterns such as "ab*"
+	patterns bool     // one of the paths has a *
+	path     []byte   // of the document under way
 }
 
 func newAllowList(list string) *allowList {
 	p := &allowList{paths: map[string]bool{}}
 	for _, f := range fieldList(list) {
+		p.patterns = p.patterns || strings.Contains(f, oneLevel)
 		for {
 			p.paths[f] = true
 			if !strings.Contains(f, ".") && f != oneLevel && strings.HasSuffix(f, oneLevel) {
@@ -65,34 +68,37 @@ func (p *allowList) project(dst, doc []byte) []byte {
 	if p.paths[anyLevel] {
 		return append(dst, doc...)
 	}
-	return p.document(dst, doc, "")
+	p.path = p.path[:0]
+	return p.document(dst, doc)
 }
 
-func (p *allowList) document(dst, doc []byte, path string) []byte {
+// document projects the document at p.path.
+func (p *allowList) document(dst, doc []byte) []byte {
 	dst, start := openDocument(dst)
+	outer := len(p.path)
 	for at := first; ; {
 		f, ok := next(doc, at)
 		if !ok {
 			return closeDocument(dst, start)
 		}
 		at = f.end
-		key := string(f.name)
-		if path != "" {
-			key = path + "." + key
+		if outer > 0 {
+			p.path = append(p.path, '.')
 		}
-		if !p.allows(key) {
-			continue
+		p.path = append(p.path, f.name...)
+		if p.allows() {
+			dst = append(dst, doc[f.start:f.value]...)
+			v := doc[f.value:f.end]
+			switch {
+			case f.kind == typeDocument && !(p.patterns && p.paths[string(p.path)+"."+anyLevel]):
+				dst = p.document(dst, v)
+			case f.kind == typeArray:
+				dst = eachDocument(dst, v, p.document)
+			default:
+				dst = append(dst, v...)
+			}
 		}
-		dst = append(dst, doc[f.start:f.value]...)
-		v := doc[f.value:f.end]
-		switch {
-		case f.kind == typeDocument && !p.paths[key+"."+anyLevel]:
-			dst = p.document(dst, v, key)
-		case f.kind == typeArray:
-			dst = eachDocument(dst, v, func(dst, doc []byte) []byte { return p.document(dst, doc, key) })
-		default:
-			dst = append(dst, v...)
-		}
+		p.path = p.path[:outer]
 	}
 }
 
@@ -114,12 +120,16 @@ func eachDocument(dst, array []byte, do func(dst, doc []byte) []byte) []byte {
 	}
 }
 
-// allows reports whether the path is named, by itself, by a pattern with one or
-// more levels replaced by *, or by a top-level "ab*".
-func (p *allowList) allows(key string) bool {
-	if p.paths[key] {
+// allows reports whether p.path is named, by itself, by a pattern with one or more
+// levels replaced by *, or by a top-level "ab*".
+func (p *allowList) allows() bool {
+	if p.paths[string(p.path)] {
 		return true
 	}
+	if !p.patterns {
+		return false
+	}
+	key := string(p.path)
 	for _, s := range p.prefixes {
 		if strings.HasPrefix(key, s) {
 			return true

@@ -27,11 +27,14 @@ type document struct {
 
 	key, val side
 
+	routes transcoders
+
 	ownID   bool // the _id was made up, not taken from the record
 	idIsKey bool // the _id is the key document: what changes the key changes it
 
 	keyBuf, valBuf, swap []byte
 	mem                  []byte // scratch
+	need                 int    // how much scratch would have done for an earlier record
 }
 
 // side is the key or the value of a record as a document.
@@ -45,6 +48,9 @@ func (d *document) reset(r *data.Record, a *data.Arena) {
 	d.rec, d.arena = r, a
 	d.key, d.val = side{}, side{}
 	d.ownID, d.idIsKey = false, false
+	if d.mem == nil || d.need > cap(d.mem) {
+		d.mem = make([]byte, 0, max(d.need, 512))
+	}
 	d.mem = d.mem[:0]
 }
 
@@ -60,7 +66,9 @@ func (d *document) scratch(b []byte) []byte {
 func (d *document) keep(b []byte) {
 	if len(b) > 0 && cap(b) == cap(d.mem)-len(d.mem) {
 		d.mem = d.mem[:len(d.mem)+len(b)]
+		return
 	}
+	d.need = min(max(d.need, 2*(len(d.mem)+len(b))), 1<<20) // it had to move elsewhere
 }
 
 // keyDoc is the key as a document; ok is false for no key. A key that cannot be
@@ -69,7 +77,7 @@ func (d *document) keyDoc() (doc []byte, ok bool, err error) {
 	if !d.key.asked {
 		d.key.asked = true
 		var out []byte
-		out, ok, err = appendCell(d.keyBuf[:0], &d.rec.Key, d.arena, "key")
+		out, ok, err = d.routes.appendCell(d.keyBuf[:0], &d.rec.Key, d.arena, "key")
 		d.keyBuf = out
 		d.key.err = err
 		if err == nil && ok {
@@ -83,7 +91,7 @@ func (d *document) valueDoc() (doc []byte, ok bool, err error) {
 	if !d.val.asked {
 		d.val.asked = true
 		var out []byte
-		out, ok, err = appendCell(d.valBuf[:0], &d.rec.Value, d.arena, "value")
+		out, ok, err = d.routes.appendCell(d.valBuf[:0], &d.rec.Value, d.arena, "value")
 		d.valBuf = out
 		d.val.err = err
 		if err == nil && ok {
