@@ -162,7 +162,7 @@ func (sh *shard) settleCommits(ctx context.Context) error {
 				return err
 			}
 		}
-		if !sh.all && sh.committed() && time.Since(sh.looked) > commitOffsets {
+		if !sh.all && sh.committed() && time.Since(sh.looked) >= commitOffsets {
 			sh.looked = time.Now()
 			sh.siblings(ctx)
 		}

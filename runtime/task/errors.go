@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -68,6 +69,7 @@ func (p *policy) settle(b *data.Batch, letters []data.Message) ([]data.Message, 
 	if len(failed) == 0 {
 		return letters, nil
 	}
+	slices.SortFunc(failed, func(a, b data.Failure) int { return a.Index - b.Index }) // letters in the order of the records
 	var stop error
 	gone := make(map[int]bool, len(failed))
 	for i := range failed {

@@ -1,0 +1,649 @@
+package task
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"culvert/connectors"
+	"culvert/data"
+	"culvert/fault"
+	"culvert/kafka"
+)
+
+// target is a sink that keeps what is written; a test may make it fail, block or
+// mark records.
+type target struct {
+	mu      sync.Mutex
+	written []string
+	batches [][]string
+	hook    func(ctx context.Context, b *data.Batch) error // before writing
+	closed  int
+	revoked []data.TopicPartition
+}
+
+func (s *target) Write(ctx context.Context, b *data.Batch) error {
+	s.mu.Lock()
+	hook := s.hook
+	s.mu.Unlock()
+	if hook != nil {
+		if err := hook(ctx, b); err != nil {
+			return err
+		}
+	}
+	failed := map[int]bool{}
+	for _, f := range b.Failed() {
+		failed[f.Index] = true
+	}
+	var batch []string
+	for i := range b.Records {
+		if failed[i] {
+			continue
+		}
+		v, _, err := b.Records[i].Value.Value(b.Arena)
+		if err != nil {
+			b.Fail(i, data.StagePut, err)
+			continue
+		}
+		batch = append(batch, strings.Clone(v.Str()))
+	}
+	s.mu.Lock()
+	s.written = append(s.written, batch...)
+	s.batches = append(s.batches, batch)
+	s.mu.Unlock()
+	return nil
+}
+
+func (s *target) Close(context.Context) error { s.closed++; return nil }
+
+func (s *target) Assigned(context.Context, []data.TopicPartition) error { return nil }
+func (s *target) Revoked(_ context.Context, tps []data.TopicPartition) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.revoked = append(s.revoked, tps...)
+	return nil
+}
+
+func (s *target) set(hook func(ctx context.Context, b *data.Batch) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hook = hook
+}
+
+func (s *target) got() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.written)
+}
+
+type sinkTest struct {
+	*broker
+	dst      *target
+	said     *states
+	registry *registry
+	cfg      SinkConfig
+	task     *Sink
+	member   *fakeGroup
+	stop     context.CancelFunc
+	err      chan error
+}
+
+func newSinkTest(t *testing.T) *sinkTest {
+	s := &sinkTest{broker: newBroker(), dst: &target{}, said: &states{}, registry: &registry{}, err: make(chan error, 1)}
+	text := textFactory{s.registry}
+	s.cfg = SinkConfig{
+		Common: s.said.common(t), Chain: Chain{Key: text, Value: text, Header: text},
+		Open:     func(context.Context) (connectors.Sink, error) { return s.dst, nil },
+		Consumer: func(context.Context) (Consumer, error) { return s.consumer(), nil },
+		Admin:    func(context.Context) (Admin, error) { return s.admin(), nil },
+		Letters:  func(context.Context) (Producer, error) { return s.producer(), nil },
+		Group: func(_ context.Context, c kafka.GroupConfig) (Group, error) {
+			s.member = s.group(c)
+			return s.member, nil
+		},
+		GroupID: "connect-c", InstanceID: "w-c-0", Subscription: Subscription{Topics: []string{"in"}},
+		Reset: kafka.Earliest, MetadataMaxAge: time.Minute,
+	}
+	return s
+}
+
+func (s *sinkTest) start(t *testing.T) {
+	s.task = NewSink(s.cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.stop = cancel
+	go func() { s.err <- s.task.Run(ctx) }()
+	synctest.Wait()
+}
+
+func (s *sinkTest) end() error {
+	s.stop()
+	return <-s.err
+}
+
+func (s *sinkTest) offset() int64 {
+	m, ok := s.committed("connect-c")[data.TopicPartition{Topic: "in"}]
+	if !ok {
+		return -1
+	}
+	return m.Offset
+}
+
+func (s *sinkTest) values(n, from int) []string {
+	var want []string
+	for i := range n {
+		v := fmt.Sprintf("v%d", from+i)
+		s.put("in", "k", v, 1000)
+		want = append(want, v)
+	}
+	return want
+}
+
+func TestSink_writes_then_commits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		want := s.values(30, 0)
+		s.start(t)
+		if got := s.dst.got(); !slices.Equal(got, want) {
+			t.Fatalf("written %v", got)
+		}
+		if s.offset() != -1 {
+			t.Errorf("offset %d committed before the interval", s.offset())
+		}
+		time.Sleep(11 * time.Second)
+		if s.offset() != 30 {
+			t.Errorf("offset %d committed after the interval", s.offset())
+		}
+		want = append(want, s.values(5, 30)...)
+		synctest.Wait()
+		if err := s.end(); err != nil {
+			t.Fatal(err)
+		}
+		if s.offset() != 35 {
+			t.Errorf("offset %d committed at the stop", s.offset())
+		}
+		if !slices.Equal(s.said.topics, []string{"in"}) {
+			t.Errorf("topics told: %v", s.said.topics)
+		}
+	})
+}
+
+func TestSink_goes_on_from_the_committed_offset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		want := s.values(10, 0)
+		s.set(func() {
+			s.groups["connect-c"] = map[data.TopicPartition]kafka.OffsetMeta{{Topic: "in"}: {Offset: 4}}
+		})
+		s.start(t)
+		if got := s.dst.got(); !slices.Equal(got, want[4:]) {
+			t.Errorf("written %v", got)
+		}
+		s.end()
+	})
+}
+
+// An outage of the target, however long: the same batch comes again, the status
+// says why, and work resumes within two seconds of its end.
+func TestSink_outage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		want := s.values(3, 0)
+		attempts := 0
+		down := func(context.Context, *data.Batch) error {
+			attempts++
+			return fault.New(fault.Retry, "mongo.unreachable", "localhost:27017 does not answer").WithAfter(time.Minute)
+		}
+		s.dst.set(down)
+		s.start(t)
+		time.Sleep(5 * time.Hour)
+		if s.said.last() != Running {
+			t.Error("the task does not say that it runs")
+		}
+		if w := s.said.waits(); len(w) != 1 || !strings.Contains(w[0], "27017 does not answer") {
+			t.Errorf("reasons told: %q", w)
+		}
+		if s.offset() != -1 {
+			t.Errorf("offset %d committed of what is not written", s.offset())
+		}
+		if attempts < 5*3600 || attempts > 2*5*3600 {
+			t.Errorf("%d attempts in 5 h", attempts)
+		}
+		s.dst.set(nil)
+		time.Sleep(2 * time.Second)
+		if got := s.dst.got(); !slices.Equal(got, want) {
+			t.Errorf("written 2 s after the outage: %v", got)
+		}
+		if w := s.said.waits(); w[len(w)-1] != "" {
+			t.Errorf("the reason is still told: %q", w)
+		}
+		s.end()
+	})
+}
+
+func TestSink_registry_outage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		s.cfg.Errors.Tolerate = true
+		s.cfg.Errors.Letters = "dead"
+		s.cfg.Errors.LettersReplication = 1
+		s.registry.set(true)
+		for _, v := range []string{"a", "wait1", "bad1", "b", "wait2"} {
+			s.put("in", "k", v, 1)
+		}
+		s.start(t)
+		time.Sleep(time.Hour)
+		if got := s.all("dead"); len(got) != 0 {
+			t.Errorf("dead letters during a registry outage: %v", got)
+		}
+		if s.offset() != -1 {
+			t.Errorf("offset %d committed", s.offset())
+		}
+		s.registry.set(false)
+		time.Sleep(2 * time.Second)
+		got := s.dst.got()
+		slices.Sort(got)
+		if !slices.Equal(got, []string{"a", "b", "wait1", "wait2"}) {
+			t.Errorf("written %v", got)
+		}
+		if got := s.all("dead"); !slices.Equal(got, []string{"bad1"}) {
+			t.Errorf("dead letters %v", got)
+		}
+		s.end()
+		if s.offset() != 5 {
+			t.Errorf("offset %d committed", s.offset())
+		}
+	})
+}
+
+func TestSink_dead_letter_headers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		s.cfg.Errors = Errors{Tolerate: true, Letters: "dead", LettersReplication: 1, LettersContext: true}
+		s.set(func() {
+			s.append(data.Message{Topic: "in", Key: []byte("k"), Value: []byte("good"), Timestamp: 7})
+			s.append(data.Message{Topic: "in", Key: []byte("k1"), Value: []byte("bad one"), Timestamp: 8, Headers: []data.RawHeader{{Key: "own", Value: []byte("x")}}})
+			s.append(data.Message{Topic: "in", Key: []byte("k2"), Value: []byte("refused"), Timestamp: 9})
+		})
+		s.dst.set(func(_ context.Context, b *data.Batch) error {
+			for i := range b.Records {
+				if raw, _, _ := b.Records[i].Value.Wire(); string(raw) == "refused" {
+					b.Fail(i, data.StagePut, fault.New(fault.Record, "mongo.document", "document refused").WithJava("com.mongodb.Refused"))
+				}
+			}
+			return nil
+		})
+		s.start(t)
+		s.end()
+		letters := s.messages("dead")
+		if len(letters) != 2 {
+			t.Fatalf("%d dead letters", len(letters))
+		}
+		check := func(m data.Message, key, value string, ts int64, want map[string]string) {
+			t.Helper()
+			if string(m.Key) != key || string(m.Value) != value || m.Timestamp != ts {
+				t.Errorf("letter %q %q %d", m.Key, m.Value, m.Timestamp)
+			}
+			have := map[string]string{}
+			for _, h := range m.Headers {
+				have[h.Key] = string(h.Value)
+			}
+			for k, v := range want {
+				if have[k] != v {
+					t.Errorf("header %s is %q, not %q", k, have[k], v)
+				}
+			}
+			if !strings.HasPrefix(have["__connect.errors.exception.stacktrace"], want["__connect.errors.exception.class.name"]+": ") {
+				t.Errorf("stack trace %q", have["__connect.errors.exception.stacktrace"])
+			}
+		}
+		check(letters[0], "k1", "bad one", 8, map[string]string{
+			"own": "x", "__connect.errors.topic": "in", "__connect.errors.partition": "0", "__connect.errors.offset": "1",
+			"__connect.errors.connector.name": "c", "__connect.errors.task.id": "0", "__connect.errors.stage": "VALUE_CONVERTER",
+			"__connect.errors.class.name": "test.TextConverter", "__connect.errors.exception.class.name": "org.apache.kafka.connect.errors.DataException",
+			"__connect.errors.exception.message": `cannot read "bad one"`,
+		})
+		check(letters[1], "k2", "refused", 9, map[string]string{
+			"__connect.errors.offset": "2", "__connect.errors.stage": "TASK_PUT", "__connect.errors.class.name": "org.apache.kafka.connect.sink.SinkTask",
+			"__connect.errors.exception.class.name": "com.mongodb.Refused", "__connect.errors.exception.message": "document refused",
+		})
+		if s.offset() != 3 {
+			t.Errorf("offset %d committed", s.offset())
+		}
+	})
+}
+
+func TestSink_no_tolerance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		s.values(2, 0)
+		s.put("in", "k", "bad", 1)
+		s.start(t)
+		err := <-s.err
+		if err == nil || !strings.Contains(err.Error(), "Tolerance exceeded in error handler") || !strings.Contains(err.Error(), "topic 'in', partition 0, offset 2") {
+			t.Errorf("the task ended with %v", err)
+		}
+		if fault.Of(err).Fix == "" {
+			t.Error("no remedy")
+		}
+		if s.offset() > 2 {
+			t.Errorf("offset %d committed, beyond the bad record", s.offset())
+		}
+	})
+}
+
+// A dead letter that is not acknowledged holds the offset back.
+func TestSink_letter_before_offset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		s.holdAcks = true
+		s.cfg.Errors = Errors{Tolerate: true, Letters: "dead", LettersReplication: 1}
+		s.put("in", "k", "bad", 1)
+		s.start(t)
+		time.Sleep(time.Minute)
+		if s.offset() != -1 {
+			t.Fatalf("offset %d committed, the dead letter is not acknowledged", s.offset())
+		}
+		s.release()
+		time.Sleep(11 * time.Second)
+		if s.offset() != 1 {
+			t.Fatalf("offset %d committed", s.offset())
+		}
+		s.end()
+	})
+}
+
+// Revoke waits for a Write that is under way, and commits what it wrote.
+func TestSink_revoke_waits_for_write(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		s.values(3, 0)
+		writing := make(chan struct{}, 10)
+		s.dst.set(func(ctx context.Context, _ *data.Batch) error {
+			writing <- struct{}{}
+			time.Sleep(2 * time.Second)
+			return ctx.Err()
+		})
+		s.start(t)
+		<-writing
+		s.member.Rejoin()
+		time.Sleep(3 * time.Second)
+		if s.offset() != 3 {
+			t.Errorf("offset %d committed at the revocation", s.offset())
+		}
+		if len(s.dst.revoked) != 1 {
+			t.Errorf("revoked %v", s.dst.revoked)
+		}
+		if got := len(s.dst.got()); got != 3 {
+			t.Errorf("%d records written, each once", got)
+		}
+		s.dst.set(nil)
+		s.values(1, 3)
+		synctest.Wait()
+		if got := len(s.dst.got()); got != 4 {
+			t.Errorf("%d records written after the rebalance", got)
+		}
+		s.end()
+	})
+}
+
+func TestSink_revoke_cancels_after_grace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		s.values(3, 0)
+		s.dst.set(func(ctx context.Context, _ *data.Batch) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		s.start(t)
+		begun := time.Now()
+		if err := s.end(); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(begun); d < 5*time.Second || d > 6*time.Second {
+			t.Errorf("stopped after %s, the grace is 5 s", d)
+		}
+		if s.offset() != -1 {
+			t.Errorf("offset %d committed of a Write that was cancelled", s.offset())
+		}
+	})
+}
+
+// Another instance has taken over: no further Write, no commit, no failure.
+func TestSink_fenced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		s.values(3, 0)
+		s.start(t)
+		s.member.setStale(true)
+		close(s.member.fenced)
+		err := <-s.err
+		if !fault.Is(err, fault.Fenced) {
+			t.Errorf("the task ended with %v", err)
+		}
+		if s.offset() != -1 {
+			t.Errorf("offset %d committed", s.offset())
+		}
+	})
+}
+
+// A process that was frozen wakes up with a batch in its hands, before any
+// heartbeat has told it that it is out: it must not write.
+func TestSink_wakes_up_stale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		first := s.values(1, 0)
+		block := make(chan struct{})
+		s.dst.set(func(_ context.Context, b *data.Batch) error {
+			if raw, _, _ := b.Records[0].Value.Wire(); string(raw) == "v1" {
+				<-block // the freeze, with the next batch already fetched
+				return fault.New(fault.Retry, "test.again", "again")
+			}
+			return nil
+		})
+		s.start(t)
+		s.values(1, 1)
+		synctest.Wait()
+		s.values(1, 2)
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		s.member.setStale(true)
+		s.dst.set(nil)
+		close(block)
+		time.Sleep(time.Minute)
+		if got := s.dst.got(); !slices.Equal(got, first) {
+			t.Errorf("written by a member that is out: %v", got)
+		}
+		close(s.member.fenced)
+		if err := <-s.err; !fault.Is(err, fault.Fenced) {
+			t.Errorf("the task ended with %v", err)
+		}
+	})
+}
+
+func TestSink_pause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		s.values(3, 0)
+		s.start(t)
+		s.task.Pause()
+		synctest.Wait()
+		if s.said.last() != Paused {
+			t.Error("not told that it is paused")
+		}
+		if s.offset() != 3 {
+			t.Errorf("offset %d committed at the pause", s.offset())
+		}
+		s.values(3, 3)
+		time.Sleep(time.Hour)
+		if got := len(s.dst.got()); got != 3 {
+			t.Errorf("%d records written while paused", got)
+		}
+		s.task.Resume()
+		synctest.Wait()
+		if got := len(s.dst.got()); got != 6 {
+			t.Errorf("%d records written after resuming", got)
+		}
+		s.end()
+	})
+}
+
+func TestSink_new_topics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		s.topic("__consumer_offsets", 1)
+		s.cfg.Subscription = Subscription{Pattern: regexp.MustCompile("^(?:in.*|__.*)$")}
+		s.start(t)
+		s.topic("in2", 2)
+		s.topic("other", 1)
+		s.put("in2", "k", "late", 1)
+		time.Sleep(61 * time.Second) // metadata.max.age.ms
+		if got := s.dst.got(); !slices.Equal(got, []string{"late"}) {
+			t.Errorf("written %v", got)
+		}
+		if s.member.joins != 2 {
+			t.Errorf("%d joins", s.member.joins)
+		}
+		s.end()
+	})
+}
+
+func TestSink_missing_topic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.start(t)
+		time.Sleep(time.Minute)
+		if s.said.last() != Running {
+			t.Error("a task that waits for its topic does not run")
+		}
+		s.topic("in", 1)
+		want := s.values(2, 0)
+		time.Sleep(2 * time.Second)
+		if got := s.dst.got(); !slices.Equal(got, want) {
+			t.Errorf("written %v", got)
+		}
+		s.end()
+	})
+}
+
+func TestSink_panic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		s.values(1, 0)
+		s.dst.set(func(context.Context, *data.Batch) error { panic("boom") })
+		s.start(t)
+		if e := fault.Of(<-s.err); e == nil || e.Code != Panicked {
+			t.Errorf("the task ended with %v", e)
+		}
+	})
+}
+
+// While one batch is written the next is being made ready, and memory stays
+// bounded.
+func TestSink_pipeline_is_bounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		s.values(100, 0)
+		c := s.consumer()
+		s.cfg.Consumer = func(context.Context) (Consumer, error) { return c, nil }
+		block := make(chan struct{})
+		s.dst.set(func(context.Context, *data.Batch) error { <-block; return nil })
+		s.start(t)
+		pos, _ := c.Position(data.TopicPartition{Topic: "in"})
+		if pos != 3*7 {
+			t.Errorf("%d records fetched while the first batch of 7 is being written", pos)
+		}
+		close(block)
+		synctest.Wait()
+		if got := len(s.dst.got()); got != 100 {
+			t.Errorf("%d written", got)
+		}
+		s.end()
+	})
+}
+
+// upper is a transformation; "drop" is dropped, "fail" fails.
+type upper struct{ registry *registry }
+
+func (u upper) Apply(_ context.Context, b *data.Batch) error {
+	for i := range b.Records {
+		v, _, err := b.Records[i].Value.Value(b.Arena)
+		if err != nil {
+			b.Fail(i, data.StageTransformation, err)
+			continue
+		}
+		if v.Str() == "fail" {
+			b.Fail(i, data.StageTransformation, fault.New(fault.Record, "smt.bad", "cannot transform"))
+			continue
+		}
+		b.Records[i].Value.Set(data.OfString(strings.ToUpper(v.Str())), nil)
+	}
+	if len(b.Failed()) == 0 {
+		b.Remove(func(i int) bool {
+			v, _, _ := b.Records[i].Value.Value(nil)
+			return v.Str() != "DROP"
+		})
+	}
+	return nil
+}
+
+func TestSink_transformations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		s.cfg.Chain.Steps = []Step{{Name: "up", Class: "test.Upper", Transform: upper{s.registry}}}
+		s.cfg.Errors = Errors{Tolerate: true, Letters: "dead", LettersReplication: 1, LettersContext: true}
+		s.registry.set(true)
+		for _, v := range []string{"a", "fail", "wait", "bad", "b"} {
+			s.put("in", "k", v, 1)
+		}
+		s.start(t)
+		time.Sleep(time.Minute)
+		if got := s.dst.got(); len(got) != 0 {
+			t.Errorf("written %v while a record waits", got)
+		}
+		s.registry.set(false)
+		time.Sleep(2 * time.Second)
+		s.put("in", "k", "drop", 1)
+		s.put("in", "k", "c", 1)
+		synctest.Wait()
+		if got := s.dst.got(); !slices.Equal(got, []string{"A", "WAIT", "B", "C"}) {
+			t.Errorf("written %v", got)
+		}
+		stages := map[string]string{}
+		for _, m := range s.messages("dead") {
+			for _, h := range m.Headers {
+				if h.Key == "__connect.errors.stage" || h.Key == "__connect.errors.class.name" {
+					stages[string(m.Value)] += string(h.Value) + " "
+				}
+			}
+		}
+		if stages["fail"] != "TRANSFORMATION test.Upper " || stages["bad"] != "VALUE_CONVERTER test.TextConverter " {
+			t.Errorf("dead letters %v", stages)
+		}
+		s.end()
+		if s.offset() != 7 {
+			t.Errorf("offset %d committed", s.offset())
+		}
+	})
+}

@@ -1,0 +1,691 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"culvert/connectors"
+	"culvert/data"
+	"culvert/fault"
+	"culvert/kafka"
+	"culvert/state"
+	"culvert/transforms"
+)
+
+// pairs joins two topics by key, as small as a join can be: a row "l-r" for each
+// pair of values whose times are at most within apart.
+type pairs struct {
+	topics    []string
+	within    int64
+	retention int64
+	copart    bool
+	registry  *registry
+}
+
+func (p *pairs) Inputs() []string       { return p.topics }
+func (p *pairs) Copartitioned() bool    { return p.copart }
+func (p *pairs) Retention(string) int64 { return p.retention }
+func (p *pairs) ByTimestamp() bool      { return true }
+func (p *pairs) EventTime(_ string, r *data.Record, _ *data.Arena) (int64, error) {
+	return r.Timestamp, nil
+}
+func (p *pairs) Make(int32) transforms.Stateful { return &pairing{p} }
+
+type pairing struct{ *pairs }
+
+func (p *pairing) Process(in, out *data.Batch, st state.Windows) error {
+	for i := range in.Records {
+		r := &in.Records[i]
+		side := slices.Index(p.topics, r.Topic)
+		st.Observe(side, r.Timestamp)
+		key, _, err := r.Key.Value(in.Arena)
+		if err == nil {
+			_, _, err = r.Value.Value(in.Arena)
+		}
+		if err != nil {
+			in.Fail(i, data.StageTransformation, err)
+			continue
+		}
+		raw, _, _ := r.Value.Wire()
+		if _, err := st.Put(side, key.Bytes(), r.Timestamp, raw); err != nil {
+			return err
+		}
+		err = st.Fetch(1-side, key.Bytes(), r.Timestamp-p.within, r.Timestamp+p.within, func(e state.Entry) error {
+			row := out.Append()
+			left, right := string(raw), string(e.Value)
+			if side == 1 {
+				left, right = right, left
+			}
+			row.Topic, row.Input, row.Timestamp = "joined", r.Input, max(r.Timestamp, e.Time)
+			row.Key = data.ValueCell(key.Clone(), nil)
+			row.Value = data.ValueCell(data.OfString(left+"-"+right), nil)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *pairing) Advance(int64, *data.Batch, state.Windows) error { return nil }
+
+// rowSink is a Transactional sink.
+type rowSink struct{ target }
+
+func (s *rowSink) Encode(_ context.Context, b *data.Batch, out []data.Message) ([]data.Message, error) {
+	for i := range b.Records {
+		k, _, _ := b.Records[i].Key.Value(b.Arena)
+		v, _, _ := b.Records[i].Value.Value(b.Arena)
+		out = append(out, data.Message{Topic: "joined", Partition: -1, Timestamp: b.Records[i].Timestamp, Key: []byte(k.Str()), Value: []byte(v.Str())})
+	}
+	return out, nil
+}
+
+type streamTest struct {
+	*broker
+	plan     *pairs
+	said     *states
+	registry *registry
+	sink     connectors.Sink
+	store    *state.Store
+	cfg      StreamConfig
+	tasks    []*Stream
+	stop     context.CancelFunc
+	err      chan error
+}
+
+func newStreamTest(t *testing.T, partitions int) *streamTest {
+	s := &streamTest{broker: newBroker(), said: &states{}, registry: &registry{}, sink: &rowSink{}, err: make(chan error, 8)}
+	s.plan = &pairs{topics: []string{"l", "r"}, within: 1000, retention: 4000, copart: true, registry: s.registry}
+	s.store = state.Open(state.Options{Log: quiet(t)})
+	text := textFactory{s.registry}
+	s.cfg = StreamConfig{
+		Common: s.said.common(t), Chain: Chain{Key: text, Value: text, Header: text}, Plan: s.plan, Name: "join",
+		Open:     func(context.Context) (connectors.Sink, error) { return s.sink, nil },
+		Consumer: func(context.Context) (Consumer, error) { return s.consumer(), nil },
+		Admin:    func(context.Context) (Admin, error) { return s.admin(), nil },
+		Txn:      func(_ context.Context, id string) (Txn, error) { return s.txn(id), nil },
+		State:    s.store, GroupID: "connect-c", ClusterGroup: "w", Tasks: 1, Reset: kafka.Earliest, MetadataMaxAge: time.Minute,
+	}
+	if partitions > 0 {
+		for _, tp := range []string{"l", "r", "joined"} {
+			s.topic(tp, partitions)
+		}
+	}
+	return s
+}
+
+// start runs n tasks of n.
+func (s *streamTest) start(t *testing.T, n int) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s.stop = cancel
+	s.tasks = nil
+	result := s.err
+	for i := range n {
+		cfg := s.cfg
+		cfg.ID.Task, cfg.Tasks = i, n
+		st := NewStream(cfg)
+		s.tasks = append(s.tasks, st)
+		go func() { result <- st.Run(ctx) }()
+	}
+	synctest.Wait()
+}
+
+func (s *streamTest) end() error {
+	s.stop()
+	var err error
+	for range s.tasks {
+		err = errors.Join(err, <-s.err)
+	}
+	return err
+}
+
+// kill ends the tasks as a process that dies does: from now on nothing that they
+// send reaches the broker.
+func (s *streamTest) kill() {
+	s.set(func() {
+		for id := range s.epochs {
+			s.epochs[id] += 1000
+		}
+	})
+	s.stop()
+	for range s.tasks {
+		<-s.err
+	}
+}
+
+func (s *streamTest) rows() []string {
+	got := s.all("joined")
+	slices.Sort(got)
+	return got
+}
+
+func TestStream_joins(t *testing.T) {
+	for _, tasks := range []int{1, 2} {
+		t.Run(fmt.Sprintf("tasks=%d", tasks), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStreamTest(t, 3)
+				s.start(t, tasks)
+				var want []string
+				for i := range 50 {
+					k := fmt.Sprintf("key%d", i)
+					s.put("l", k, fmt.Sprintf("a%d", i), int64(1000+i))
+					s.put("r", k, fmt.Sprintf("b%d", i), int64(1500+i))
+					want = append(want, fmt.Sprintf("a%d-b%d", i, i))
+				}
+				time.Sleep(100 * time.Millisecond)
+				slices.Sort(want)
+				if got := s.rows(); !slices.Equal(got, want) {
+					t.Errorf("rows within 100 ms: %v", got)
+				}
+				if err := s.end(); err != nil {
+					t.Fatal(err)
+				}
+				for tp, m := range s.committed("connect-c") {
+					if want := int64(len(s.logs[tp.Topic][tp.Partition])); m.Offset != want {
+						t.Errorf("%v committed at %d of %d", tp, m.Offset, want)
+					}
+				}
+				if n := len(s.committed("connect-c")); n != 6 {
+					t.Errorf("%d partitions committed", n)
+				}
+			})
+		})
+	}
+}
+
+// reference is the result of the join without Kafka: all pairs.
+func reference(b *broker, within int64) []string {
+	var want []string
+	for _, l := range b.messages("l") {
+		for _, r := range b.messages("r") {
+			if d := l.Timestamp - r.Timestamp; string(l.Key) == string(r.Key) && d <= within && -d <= within {
+				want = append(want, string(l.Value)+"-"+string(r.Value))
+			}
+		}
+	}
+	slices.Sort(want)
+	return want
+}
+
+// Killed at any moment, restarted with any number of tasks, refused by the broker
+// now and then: the rows are those of an uninterrupted run, each once.
+func TestStream_exactly_once_prop(t *testing.T) {
+	for round := range 40 {
+		seed := rand.Uint64()
+		rnd := rand.New(rand.NewPCG(seed, uint64(round)))
+		ok := t.Run(fmt.Sprint(round), func(t *testing.T) {
+			t.Logf("seed %d", seed)
+			synctest.Test(t, func(t *testing.T) {
+				s := newStreamTest(t, 1+rnd.IntN(4))
+				// Late records stay within retention, where the join itself has no say.
+				s.plan.retention = 1 << 40
+				if rnd.IntN(3) == 0 {
+					s.plan.copart = false
+				}
+				if rnd.IntN(2) == 0 {
+					s.txnErr = func(_ string, n int) error {
+						switch rnd.IntN(12) {
+						case 0:
+							return fault.New(fault.Retry, "kafka.away", "try again")
+						case 1:
+							return fault.New(fault.Fatal, "kafka.unknown_outcome", "begin anew")
+						}
+						return nil
+					}
+				}
+				clock := int64(10_000)
+				for range 1 + rnd.IntN(4) {
+					n := 1
+					if s.plan.copart {
+						n += rnd.IntN(3)
+					}
+					s.start(t, n)
+					for range rnd.IntN(120) {
+						clock += rnd.Int64N(100)
+						topic := []string{"l", "r"}[rnd.IntN(2)]
+						s.put(topic, fmt.Sprintf("k%d", rnd.IntN(8)), fmt.Sprintf("%s%d", topic, clock), clock-rnd.Int64N(500))
+						if rnd.IntN(4) == 0 {
+							time.Sleep(time.Duration(rnd.IntN(40)) * time.Millisecond)
+						}
+					}
+					if rnd.IntN(3) > 0 {
+						s.kill()
+					} else if err := s.end(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				s.set(func() { s.txnErr = nil })
+				s.start(t, 1)
+				time.Sleep(30 * time.Second)
+				if err := s.end(); err != nil {
+					t.Fatal(err)
+				}
+				if got, want := s.rows(), reference(s.broker, s.plan.within); !slices.Equal(got, want) {
+					t.Errorf("%d rows, want %d: %v", len(got), len(want), diff(got, want))
+				}
+			})
+		})
+		if !ok {
+			return
+		}
+	}
+}
+
+// diff shows what is missing (-) and what is too much (+).
+func diff(got, want []string) []string {
+	n := map[string]int{}
+	for _, w := range want {
+		n[w]--
+	}
+	for _, g := range got {
+		n[g]++
+	}
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(n)) {
+		if n[k] != 0 {
+			out = append(out, fmt.Sprintf("%+d %s", n[k], k))
+		}
+	}
+	return out
+}
+
+// A restart reads back what the window still needs, and no more.
+func TestStream_restores_the_window(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		for i := range 1000 {
+			s.put("l", fmt.Sprintf("k%d", i), fmt.Sprintf("a%d", i), int64(i*100))
+		}
+		s.start(t, 1)
+		time.Sleep(5 * time.Second)
+		s.kill()
+		m := s.committed("connect-c")[data.TopicPartition{Topic: "l"}]
+		n, ok := noteOf(m)
+		if !ok || m.Offset != 1000 || n.Time != 99_900 {
+			t.Fatalf("committed %+v", m)
+		}
+		// 4000 ms of retention are 40 records; the chunks of the trail are coarser.
+		if n.From > 960 || n.From < 700 {
+			t.Errorf("a restore would begin at %d", n.From)
+		}
+		s.put("r", "k999", "b", 99_900)
+		s.start(t, 1)
+		time.Sleep(5 * time.Second)
+		if got := s.rows(); !slices.Equal(got, []string{"a999-b"}) {
+			t.Errorf("rows %v", got)
+		}
+		s.end()
+	})
+}
+
+// Inputs are merged by time: the join of a backlog does not depend on which topic
+// is read faster.
+func TestStream_merges_by_time(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		s.plan.retention = 1000
+		s.plan.within = 400
+		for i := range 300 { // the right side would be far ahead of the left's window
+			s.put("l", "k", fmt.Sprintf("a%d", i), int64(i*1000))
+			s.put("r", "k", fmt.Sprintf("b%d", i), int64(i*1000+300))
+		}
+		s.start(t, 1)
+		time.Sleep(10 * time.Second)
+		if got := len(s.rows()); got != 300 {
+			t.Errorf("%d rows of 300", got)
+		}
+		s.end()
+	})
+}
+
+// The old owner is frozen, a new one takes over; the old one wakes up.
+func TestStream_fences_the_old_owner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		s.start(t, 1)
+		s.put("l", "k", "a", 1000)
+		time.Sleep(2 * time.Second)
+		old, oldErr := s.stop, s.err
+		s.err = make(chan error, 8)
+		defer old()
+		s.cfg.State = state.Open(state.Options{Log: quiet(t)}) // another process
+		s.start(t, 1)
+		s.put("r", "k", "b", 1100)
+		time.Sleep(2 * time.Second)
+		if err := <-oldErr; !fault.Is(err, fault.Fenced) {
+			t.Errorf("the old owner ended with %v", err)
+		}
+		if got := s.rows(); !slices.Equal(got, []string{"a-b"}) {
+			t.Errorf("rows %v", got)
+		}
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Under load a transaction carries hundreds of rows.
+func TestStream_transactions_are_big(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		for i := range 20_000 {
+			k := fmt.Sprintf("key%d", i)
+			s.put("l", k, "a", int64(1000+i))
+			s.put("r", k, "b", int64(1000+i))
+		}
+		c := s.consumer()
+		c.poll = 5000
+		s.cfg.Consumer = func(context.Context) (Consumer, error) { return c, nil }
+		s.start(t, 1)
+		time.Sleep(10 * time.Second)
+		if got := len(s.rows()); got != 20_000 {
+			t.Fatalf("%d rows", got)
+		}
+		with := 0
+		for _, n := range s.sizes {
+			if n > 0 {
+				with++
+			}
+		}
+		if with > 20_000/500 {
+			t.Errorf("20000 rows went out in %d transactions", with)
+		}
+		s.end()
+	})
+}
+
+func TestStream_registry_outage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		s.registry.set(true)
+		s.start(t, 1)
+		s.put("l", "k", "a", 1000)
+		s.put("r", "k", "wait", 1000)
+		s.put("l", "k", "a2", 1001)
+		time.Sleep(time.Hour)
+		s.registry.set(false)
+		time.Sleep(2 * time.Second)
+		if got := s.rows(); !slices.Equal(got, []string{"a-wait", "a2-wait"}) {
+			t.Errorf("rows %v", got)
+		}
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Dead letters of a join go into the transaction of its rows.
+func TestStream_dead_letters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		s.cfg.Errors = Errors{Tolerate: true, Letters: "dead", LettersReplication: 1}
+		s.start(t, 1)
+		s.put("l", "k", "bad", 1000)
+		s.put("l", "k", "a", 1000)
+		s.put("r", "k", "b", 1000)
+		time.Sleep(2 * time.Second)
+		if got := s.rows(); !slices.Equal(got, []string{"a-b"}) {
+			t.Errorf("rows %v", got)
+		}
+		if got := s.all("dead"); !slices.Equal(got, []string{"bad"}) {
+			t.Errorf("dead letters %v", got)
+		}
+		s.kill()
+		s.start(t, 1)
+		time.Sleep(2 * time.Second)
+		if got := s.all("dead"); !slices.Equal(got, []string{"bad"}) {
+			t.Errorf("dead letters after a restart %v", got)
+		}
+		s.end()
+	})
+}
+
+// A sink that is not Kafka: rows are written, then the offsets follow.
+func TestStream_plain_sink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		dst := &target{}
+		s.sink = dst
+		dst.set(func(context.Context, *data.Batch) error {
+			return fault.New(fault.Retry, "mongo.away", "MongoDB is away")
+		})
+		s.start(t, 1)
+		s.put("l", "k", "a", 1000)
+		s.put("r", "k", "b", 1000)
+		time.Sleep(time.Hour)
+		if m := s.committed("connect-c")[data.TopicPartition{Topic: "r"}]; m.Offset != 0 {
+			t.Errorf("offset %d committed of rows that are not written", m.Offset)
+		}
+		dst.set(nil)
+		time.Sleep(3 * time.Second)
+		if got := dst.got(); !slices.Equal(got, []string{"a-b"}) {
+			t.Errorf("written %v", got)
+		}
+		if m := s.committed("connect-c")[data.TopicPartition{Topic: "r"}]; m.Offset != 1 {
+			t.Errorf("offset %d committed", m.Offset)
+		}
+		s.end()
+	})
+}
+
+func TestStream_pause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 2)
+		s.start(t, 1)
+		s.put("l", "k", "a", 1000)
+		s.put("r", "k", "b", 1000)
+		time.Sleep(5 * time.Second)
+		s.tasks[0].Pause()
+		synctest.Wait()
+		s.put("r", "k", "c", 1000)
+		before := s.txns
+		time.Sleep(25 * time.Hour)
+		if got := s.rows(); !slices.Equal(got, []string{"a-b"}) {
+			t.Errorf("rows while paused %v", got)
+		}
+		if s.txns != before+2 {
+			t.Errorf("%d commits in a day of pause, of 2 partitions", s.txns-before)
+		}
+		s.tasks[0].Resume()
+		time.Sleep(time.Second)
+		if got := s.rows(); !slices.Equal(got, []string{"a-b", "a-c"}) {
+			t.Errorf("rows %v", got)
+		}
+		s.end()
+	})
+}
+
+func TestStream_waits_for_its_inputs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 0)
+		s.topic("joined", 1)
+		s.topic("l", 2)
+		s.start(t, 1)
+		time.Sleep(time.Minute)
+		if w := s.said.waits(); len(w) == 0 || !strings.Contains(w[len(w)-1], "topic 'r' does not exist yet") {
+			t.Errorf("reasons told: %q", w)
+		}
+		s.topic("r", 2)
+		s.put("l", "k", "a", 1000)
+		s.put("r", "k", "b", 1000)
+		time.Sleep(3 * time.Second)
+		if got := s.rows(); !slices.Equal(got, []string{"a-b"}) {
+			t.Errorf("rows %v", got)
+		}
+		s.end()
+	})
+}
+
+func TestStream_refuses(t *testing.T) {
+	cases := []struct {
+		name  string
+		setup func(s *streamTest)
+		want  []string
+	}{
+		{"partition counts", func(s *streamTest) { s.topic("l", 6); s.topic("r", 3) }, []string{"'l' has 6 partitions", "'r' has 3", "copartitioned=false"}},
+		{"compaction", func(s *streamTest) {
+			s.topic("l", 1)
+			s.topic("r", 1)
+			s.configs["r"]["cleanup.policy"] = "compact,delete"
+		}, []string{"'r'", "cleanup.policy=compact,delete"}},
+		{"retention", func(s *streamTest) {
+			s.topic("l", 1)
+			s.topic("r", 1)
+			s.configs["l"]["retention.ms"] = "3999"
+		}, []string{"'l'", "retention.ms=3999", "needs 4000 ms"}},
+		{"partitioners", func(s *streamTest) {
+			s.topic("l", 6)
+			s.topic("r", 6)
+			for i := range 20 {
+				k := []byte(fmt.Sprintf("key%d", i))
+				s.put("l", string(k), "a", 1000)
+				s.append(data.Message{Topic: "r", Partition: kafka.Partitioners[1].For(k, 6), Key: k, Value: []byte("b"), Timestamp: 1000})
+			}
+		}, []string{"partitioned differently", "'l' by murmur2 (Java)", "CRC32", "copartitioned=false"}},
+		{"a record out of place", func(s *streamTest) {
+			s.topic("l", 6)
+			s.topic("r", 6)
+			for i := range 20 {
+				s.put("l", fmt.Sprintf("key%d", i), "a", 1000)
+			}
+			for p := range int32(6) {
+				s.append(data.Message{Topic: "r", Partition: p, Key: []byte("same"), Value: []byte("b"), Timestamp: 2000})
+			}
+		}, []string{`"same"`, "topic 'r'", "copartitioned=false"}},
+		{"lost offset", func(s *streamTest) {
+			s.topic("l", 2)
+			s.topic("r", 2)
+			s.groups["connect-c"] = map[data.TopicPartition]kafka.OffsetMeta{
+				{Topic: "l"}: note{Time: 5, All: true}.meta(0), {Topic: "r"}: note{Time: 5, All: true}.meta(0),
+			}
+		}, []string{"no offset for topic", "partition 1", "connect-c"}},
+		{"half an offset", func(s *streamTest) {
+			s.topic("l", 1)
+			s.topic("r", 1)
+			s.groups["connect-c"] = map[data.TopicPartition]kafka.OffsetMeta{{Topic: "l"}: note{Time: 5}.meta(0)}
+		}, []string{"no offset for topic 'r', partition 0"}},
+		{"topic made anew", func(s *streamTest) {
+			s.topic("l", 1)
+			s.topic("r", 1)
+			s.groups["connect-c"] = map[data.TopicPartition]kafka.OffsetMeta{{Topic: "l"}: note{Time: 5}.meta(7), {Topic: "r"}: note{Time: 5}.meta(0)}
+		}, []string{"offset 7 of topic 'l'", "beyond its end 0"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStreamTest(t, 0)
+				c.setup(s)
+				s.topic("joined", 1)
+				s.start(t, 1)
+				time.Sleep(10 * time.Second)
+				select {
+				case err := <-s.err:
+					text := fault.Explain(err)
+					for _, w := range c.want {
+						if !strings.Contains(text, w) {
+							t.Errorf("%q does not say %q", text, w)
+						}
+					}
+				default:
+					t.Errorf("the task runs; rows %v", s.rows())
+					s.end()
+				}
+			})
+		})
+	}
+}
+
+func TestStream_key_types(t *testing.T) {
+	c := newCopartition([]string{"l", "r"}, 6, "org.apache.kafka.connect.storage.StringConverter")
+	m := &data.Message{Topic: "l", Key: []byte("1")}
+	if err := c.first(0, m, data.String); err != nil {
+		t.Fatal(err)
+	}
+	err := c.first(1, &data.Message{Topic: "r", Key: []byte("1")}, data.Int32)
+	if err == nil || !strings.Contains(err.Error(), "string in topic 'l', int32 in topic 'r'") {
+		t.Errorf("%v", err)
+	}
+	c = newCopartition([]string{"l", "r"}, 6, "io.confluent.connect.avro.AvroConverter")
+	if err := c.first(0, &data.Message{Topic: "l", Key: []byte{0, 0, 0, 0, 1, 2}}, data.String); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.first(1, &data.Message{Topic: "r", Key: []byte{0, 0, 0, 0, 3, 2}}, data.String); err == nil || !strings.Contains(err.Error(), "schema ids, 1 in topic 'l' and 3 in topic 'r'") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTrail(t *testing.T) {
+	for _, order := range []string{"ascending", "shuffled"} {
+		t.Run(order, func(t *testing.T) {
+			seed := rand.Uint64()
+			t.Logf("seed %d", seed)
+			rnd := rand.New(rand.NewPCG(seed, 0))
+			var tr trail
+			tr.reset()
+			const n = 100_000
+			times := make([]int64, n)
+			for i := range times {
+				times[i] = int64(i)
+				if order == "shuffled" {
+					times[i] += rnd.Int64N(1000)
+				}
+				tr.add(int64(i), times[i])
+			}
+			for _, cut := range []int64{-1, 500, 30_000, 80_000, n - 10} {
+				from := tr.from(cut, n)
+				for i := range from {
+					if times[i] > cut {
+						t.Fatalf("a restore from %d misses record %d of time %d, cut %d", from, i, times[i], cut)
+					}
+				}
+				if want := cut - 3*n/trailChunks - 1000; from < want {
+					t.Errorf("a restore for %d begins at %d", cut, from)
+				}
+			}
+			if len(tr.chunks) > trailChunks {
+				t.Errorf("%d chunks", len(tr.chunks))
+			}
+			if from := tr.from(1<<40, n); from != n {
+				t.Errorf("nothing is needed, but it begins at %d", from)
+			}
+		})
+	}
+}
+
+// The life of a shard that panics does not save its state.
+func TestStream_panic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		s.sink = &panicky{}
+		s.start(t, 1)
+		s.put("l", "k", "a", 1000)
+		s.put("r", "k", "b", 1000)
+		time.Sleep(time.Second)
+		if e := fault.Of(<-s.err); e == nil || e.Code != Panicked {
+			t.Errorf("ended with %v", e)
+		}
+	})
+}
+
+type panicky struct{ target }
+
+func (*panicky) Encode(context.Context, *data.Batch, []data.Message) ([]data.Message, error) {
+	panic("boom")
+}
+
+var (
+	_ transforms.Plan          = (*pairs)(nil)
+	_ connectors.Transactional = (*rowSink)(nil)
+	_ sync.Locker              = (*sync.Mutex)(nil)
+)
