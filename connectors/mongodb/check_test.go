@@ -90,6 +90,18 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+func TestNoOffsetIDsAfterAJoin(t *testing.T) {
+	props := base("mongodb://127.0.0.1:1")
+	props[keyIDStrategy] = kafkaID
+	props["transforms"], props["transforms.j.type"] = "x, j", "culvert.transforms.StreamJoin"
+	if got := errorsOf(t, props); len(got) != 1 || !strings.Contains(got[0], "rows of a join share") {
+		t.Error(got)
+	}
+	if _, err := newConfig(props); fault.ClassOf(err) != fault.Config {
+		t.Error(err)
+	}
+}
+
 func TestSecretsAreMasked(t *testing.T) {
 	for uri, want := range map[string]string{
 		"mongodb://u:secret@h:1,i/db?w=1": "mongodb://****@h:1,i/db?w=1",

@@ -144,7 +144,25 @@ func validate(props map[string]string) (settings, *configdef.Report) {
 	for _, topic := range topicsToCheck(&s, props) {
 		validateTopic(r, topic, props)
 	}
+	if err := afterJoin(&s, props); err != nil {
+		r.Fail(keyIDStrategy, "%s", err.Error())
+	}
 	return s, r
+}
+
+// afterJoin refuses ids made of topic, partition and offset behind a join: several
+// of its rows share an offset, so that one would replace the other.
+func afterJoin(s *settings, props map[string]string) error {
+	if s.IDStrategy != pkg+"processor.id.strategy.KafkaMetaDataStrategy" {
+		return nil
+	}
+	for _, alias := range strings.Split(props["transforms"], ",") {
+		if class := props["transforms."+strings.TrimSpace(alias)+".type"]; strings.HasSuffix(class, "StreamJoin") {
+			return &classError{keyIDStrategy, s.IDStrategy, "rows of a join share topic, partition and offset. Use an id from the row, for example " +
+				pkg + "processor.id.strategy.PartialValueStrategy with the join field"}
+		}
+	}
+	return nil
 }
 
 func topicsError(props map[string]string) error {
@@ -289,6 +307,9 @@ func newConfig(props map[string]string) (*config, error) {
 		if _, err := c.topic(t); err != nil {
 			return nil, err
 		}
+	}
+	if err := afterJoin(&s, props); err != nil {
+		return nil, configFault(err.Error(), keyIDStrategy)
 	}
 	if strings.EqualFold(props["mongo.custom.auth.mechanism.enable"], "true") {
 		if props["mongo.custom.auth.mechanism.providerClass"] == "" {

@@ -182,6 +182,7 @@ func TestRetryConverges(t *testing.T) {
 			"document.id.strategy.partial.value.projection.type", "AllowList", "document.id.strategy.partial.value.projection.list", "n"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // the driver waits half a second before it dials again
 			stub := startStub(t)
 			s := openSink(t, stub.URI(), c.props...)
 			for _, fault := range []mongostub.Fault{{DropAfter: true}, {Drop: true}} {
@@ -340,6 +341,7 @@ func TestErrorsThatWait(t *testing.T) {
 		"stepdown in a concern": {WriteConcern: &mongostub.WriteConcernError{Code: 189, Name: "PrimarySteppedDown", Message: "stepped down"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			stub := startStub(t)
 			stub.Script(f)
 			s := openSink(t, stub.URI(), keyWriteModel, insertIt, "errors.tolerance", "all")
