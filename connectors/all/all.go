@@ -10,6 +10,7 @@ import (
 	"culvert/connectors/mongodb"
 	"culvert/connectors/topicsink"
 	"culvert/converters/avro"
+	"culvert/converters/header"
 	"culvert/converters/json"
 	"culvert/converters/number"
 	"culvert/converters/raw"
@@ -31,6 +32,7 @@ func Set() plugins.Set {
 		},
 		Converters: append(number.Plugins(),
 			avro.Plugin(),
+			header.Plugin(),
 			json.Plugin(),
 			raw.Plugin(),
 			text.Plugin(),
