@@ -371,11 +371,15 @@ func (t *Txn) patiently(ctx context.Context, f func() error) error {
 	return t.c.retry(ctx, "transaction "+t.id, func() error { return t.quick(ctx, f) })
 }
 
+// busyWait is the longest pause between tries while the last transaction is being
+// completed: Java's too.
+const busyWait = 20 * time.Millisecond
+
 // quick repeats f while the previous transaction is still being completed, which
 // takes a few milliseconds: the back-off for outages would be far too long. It also
 // forgets coordinators that do not answer.
 func (t *Txn) quick(ctx context.Context, f func() error) error {
-	for wait := time.Millisecond; ; wait = min(wait*2, t.c.opts.backoff) {
+	for wait := time.Millisecond; ; wait = min(wait*2, busyWait) {
 		err := f()
 		code, _ := kerror(err)
 		if errors.Is(err, errTransport) || staleCoordinator(code) {
