@@ -90,7 +90,9 @@ type Herder struct {
 	ended    chan struct{} // closed when the loop has ended
 	statuses *statusQueue
 	jobs     sync.WaitGroup
-	writing  chan struct{} // holds one token: who has it writes as the leader
+	// assignLimit bounds what a leader takes to assign.
+	assignLimit time.Duration
+	writing     chan struct{} // holds one token: who has it writes as the leader
 
 	ready      atomic.Bool
 	membership atomic.Pointer[membership] // nil: not in the group
@@ -141,6 +143,7 @@ func (h *Herder) join(config kafka.GroupConfig, open func(kafka.GroupConfig) (Gr
 	h.member = &group.Member{URL: h.s.URL, InstanceID: config.InstanceID, Assignors: []group.Assignor{group.Eager{}},
 		Configured: func() group.Configured { return configured(h.s.Config.Snapshot()) },
 		Sync:       h.s.Config.Sync, Log: h.log}
+	h.assignLimit = assignLimit(config.SessionTimeout)
 	config.Protocols = h.member.Protocols
 	config.Assign = h.assign
 	config.Revoke = h.revoke

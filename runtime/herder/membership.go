@@ -16,10 +16,15 @@ import (
 // The callbacks of the group. They run in the group's goroutines and reach the
 // state by inLoop; they may wait, the loop does not.
 
-// stopLimit is how long a leader may keep the group waiting for its own tasks. It
-// has to be less than the session timeout, which runs while it assigns; a task
-// that needs longer makes the group join again.
-const stopLimit = 6 * time.Second
+// assignLimit is how long a leader may take to assign, its own tasks' stopping
+// included: less than the session timeout, which runs meanwhile. A task that needs
+// longer makes the group join again.
+func assignLimit(session time.Duration) time.Duration {
+	if session == 0 {
+		session = 10 * time.Second // Connect's default
+	}
+	return session * 4 / 5
+}
 
 // revoke is called before this worker joins again, and when it is out.
 func (h *Herder) revoke(ctx context.Context) error {
@@ -65,7 +70,7 @@ func (h *Herder) flush(ctx context.Context) {
 // assign is called when this worker leads: it deals the work out, stops what it
 // runs and does not get, and only then lets the others know.
 func (h *Herder) assign(protocol string, members []kafka.GroupMember) (map[string][]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), h.assignLimit)
 	defer cancel()
 	deal, err := h.member.Assign(ctx, protocol, members)
 	if err != nil {
@@ -84,7 +89,7 @@ func (h *Herder) assign(protocol string, members []kafka.GroupMember) (map[strin
 	})
 	if !waitAll(ctx, stops) {
 		return nil, fault.New(fault.Retry, "herder.slow_stop",
-			"%d tasks of this worker did not stop within %s; the group tries again", len(stops), stopLimit)
+			"%d tasks of this worker did not stop within %s; the group tries again", len(stops), h.assignLimit)
 	}
 	h.disown()
 	h.flush(ctx)
@@ -142,7 +147,6 @@ func (h *Herder) assigned(ctx context.Context, g kafka.Generation, raw []byte) e
 		}
 		h.assignment = &a
 		h.mayStart, h.asked, h.heldOver = true, false, false
-		h.forgetIdle()
 		h.membership.Store(&membership{leader: g.Leader, leaderURL: a.LeaderURL})
 		if g.Leader {
 			h.deleteLeftovers()
@@ -185,14 +189,6 @@ func (h *Herder) syncConfig(ctx context.Context) {
 	if err := h.s.Config.Sync(ctx); err != nil {
 		h.log.Warn("config topic not read to its end", "err", err)
 	}
-}
-
-// forgetIdle drops tasks that ended because another worker had fenced them: the
-// group has spoken since, so whoever has them now starts them.
-func (h *Herder) forgetIdle() {
-	maps.DeleteFunc(h.tasks, func(_ group.Task, r *taskRun) bool {
-		return r.idle && r.stopped == nil && r.said.State == store.StateUnassigned
-	})
 }
 
 // deleteLeftovers writes tombstones for the statuses of connectors and tasks that

@@ -16,9 +16,9 @@ type taskRun struct {
 	wantTask
 	version string
 	said    store.Status // the last one that was written
-	// idle: it has failed, or ended because another owns its work now. It stays here so
-	// that it is not started again before its config, its owner or a user wants it.
-	idle       bool
+	// failed: it stays here so that it is not started again before its config, its
+	// owner or a user wants it.
+	failed     bool
 	foreign    bool            // of a class that this worker lacks; it never saw the worker
 	restarting bool            // stopped by a restart request, which says RESTARTING
 	stopped    <-chan struct{} // of StopTask; nil: not asked to stop
@@ -59,7 +59,7 @@ func (h *Herder) stopTask(t group.Task) {
 func (h *Herder) pauseTask(t group.Task) {
 	r := h.tasks[t]
 	r.paused = true
-	if !r.idle {
+	if !r.failed {
 		h.s.Worker.PauseTask(t.Connector, t.Task)
 	}
 }
@@ -67,7 +67,7 @@ func (h *Herder) pauseTask(t group.Task) {
 func (h *Herder) resumeTask(t group.Task) {
 	r := h.tasks[t]
 	r.paused = false
-	if !r.idle {
+	if !r.failed {
 		h.s.Worker.ResumeTask(t.Connector, t.Task)
 	}
 }
@@ -79,7 +79,7 @@ func (h *Herder) taskStopped(t group.Task, r *taskRun) {
 		return
 	}
 	delete(h.tasks, t)
-	if r.said.State != store.StateFailed && r.said.State != store.StateUnassigned {
+	if !r.failed {
 		h.say(t.Connector, t.Task, store.StateUnassigned, "", "")
 	}
 	c := h.s.Config.Snapshot().Connectors[t.Connector]
@@ -99,13 +99,9 @@ func (h *Herder) taskReported(t group.Task, state, trace string) {
 	if r == nil || r.stopped != nil || r.said.State == state && r.said.Trace == trace {
 		return
 	}
-	r.idle = state == store.StateFailed || state == store.StateUnassigned
-	version := r.version
-	if state == store.StateUnassigned {
-		version = ""
-	}
+	r.failed = state == store.StateFailed
 	r.said = store.Status{State: state, Trace: trace}
-	h.say(t.Connector, t.Task, state, trace, version)
+	h.say(t.Connector, t.Task, state, trace, r.version)
 }
 
 // say queues a status of ours. What may come too late is written safely.

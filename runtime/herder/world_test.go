@@ -115,16 +115,21 @@ type node struct {
 	mu    sync.Mutex
 	calls []string
 	tasks map[group.Task]bool
+	told  chan string   // gets every call, if it is not nil
 	hold  chan struct{} // StopTask waits for it when it is not nil
 	// make replaces the making of task configs.
 	make func(name string, props map[string]string) ([]map[string]string, error)
+}
+
+func (w *world) node(id string, stop context.CancelFunc) *node {
+	return &node{w: w, id: id, stop: stop, done: make(chan error, 1), tasks: map[group.Task]bool{}}
 }
 
 // start starts a worker in the group, or alone when the hub is nil.
 func (w *world) start(id string, standalone bool) *node {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	n := &node{w: w, id: id, stop: cancel, done: make(chan error, 1), tasks: map[group.Task]bool{}}
+	n := w.node(id, cancel)
 	conf, err := store.OpenConfig(ctx, w.config.open, w.log)
 	if err != nil {
 		w.t.Fatal(err)
@@ -184,6 +189,9 @@ func (n *node) note(format string, args ...any) {
 	defer n.mu.Unlock()
 	n.calls = append(n.calls, fmt.Sprintf(format, args...))
 	n.w.log.Info(n.calls[len(n.calls)-1], "worker", n.id)
+	if n.told != nil {
+		n.told <- n.calls[len(n.calls)-1]
+	}
 }
 
 // took returns and forgets the calls since the last time.
