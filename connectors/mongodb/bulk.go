@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"culvert/fault"
 )
 
 // Limits of a server: the size of a document, and of a command, which is a
@@ -90,8 +92,8 @@ func (s *Sink) run(ctx context.Context, c *chunk, i int, ordered bool, k class) 
 			continue
 		}
 		n := m.doc.end - m.doc.off + m.filter.end - m.filter.off
-		if m.doc.end-m.doc.off > maxDocument {
-			m.fail(tooLarge(m.doc.end - m.doc.off))
+		if bad := s.unsendable(m); bad != nil {
+			m.fail(bad)
 			if err := s.settleModel(c, i); err != nil {
 				return err
 			}
@@ -109,6 +111,20 @@ func (s *Sink) run(ctx context.Context, c *chunk, i int, ordered bool, k class) 
 	s.cmd = b.finish()
 	err := s.server.run(ctx, c.ns.db, bson.Raw(s.cmd))
 	return s.answered(ctx, c, err)
+}
+
+// unsendable is why a model cannot be sent: the driver of the original refuses it
+// too. A replacement whose first name begins with a dollar sign would be taken for
+// an update, and could do anything to the document.
+func (s *Sink) unsendable(m *model) error {
+	if n := m.doc.end - m.doc.off; n > maxDocument {
+		return tooLarge(n)
+	}
+	if name := m.doc.off + first + 1; m.op == opReplace && m.id.empty() && name < m.doc.end && s.plan.buf[name] == '$' {
+		return fault.New(fault.Record, codeWrite, "Invalid BSON field name %s", cstring(s.plan.buf[name:m.doc.end])).
+			WithJava("java.lang.IllegalArgumentException")
+	}
+	return nil
 }
 
 // command is a write command that is being built.

@@ -51,7 +51,7 @@ func dial(ctx context.Context, s *settings, cfg *config, r *configdef.Report) {
 	defer func() { _ = client.Disconnect(context.WithoutCancel(ctx)) }() // a client of its own, thrown away
 	if err := client.Ping(ctx, nil); err != nil {
 		var a *auth.Error
-		if errors.As(err, &a) || hasAny(errorCodes(err), authCodes) {
+		if errors.As(err, &a) || hasAny(errorCodes(err), append([]int{atlasError}, authCodes...)) {
 			r.Fail(keyURI, "Invalid user permissions authentication failed. %s", explain(err))
 		} else {
 			r.Fail(keyURI, "Unable to connect to the server.")

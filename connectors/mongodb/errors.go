@@ -21,20 +21,22 @@ import (
 // retryCodes are the server's codes for "not now": elections, shutdown, overload,
 // a full disk. What they fail is sent again for as long as it takes.
 var retryCodes = []int{
-	6, 7, 89, 9001, // host unreachable, not found, network timeout, socket exception
-	91, 189, 10107, 10058, 11600, 11602, 13435, 13436, // shutdown, stepdown, not primary
+	6, 7, 89, 384, 9001, // host unreachable, not found, network timeout, connection error, socket exception
+	91, 189, 216, 10058, 10107, 11600, 11601, 11602, 13435, 13436, // shutdown, stepdown, election, not primary, interrupted
 	24, 46, 112, // lock timeout, lock busy, write conflict
-	50, 262, 202, 290, 365, // time limits
-	133,      // no server for the read preference
-	134, 317, // read concern not available yet, connection pool expired
-	14031,      // out of disk space
-	146,        // exceeded memory limit
-	216,        // tenant migration
+	50, 202, 262, // time limits
+	63, 150, 13388, // stale sharding information
+	133, 134, 317, 365, // no server for the preference, majority not available yet, pool expired, temporarily unavailable
 	462, 50915, // ingress limit, backup cursor
+	14031, // out of disk space
 }
 
 // authCodes mean that this user may not do it at all.
-var authCodes = []int{13, 18, 8000, 31}
+var authCodes = []int{13, 18, 31}
+
+// atlasError is the code of everything that Atlas itself refuses: only its text
+// tells a bad password from a full disk.
+const atlasError = 8000
 
 // classify says what a failed command means. hosts names the server.
 func classify(err error, hosts string) *fault.Error {
@@ -50,12 +52,13 @@ func classify(err error, hosts string) *fault.Error {
 	if errors.As(err, &inner) {
 		codes = append(codes, int(inner.Code))
 	}
+	atlas := hasAny(codes, []int{atlasError})
 	switch {
-	case errors.As(err, &authentication), hasAny(codes, authCodes):
+	case errors.As(err, &authentication), hasAny(codes, authCodes), atlas && strings.Contains(text, "auth"):
 		return fault.New(fault.Fatal, codeAuth, "MongoDB at %s refuses the user of connection.uri: %s", hosts, text).
 			WithJava("com.mongodb.MongoSecurityException").WithField(keyURI).
 			WithFix("Check user, password and authSource in connection.uri, and that the user has a role such as readWrite on the database.")
-	case hasAny(codes, retryCodes), labelled(err):
+	case hasAny(codes, retryCodes), labelled(err), atlas && strings.Contains(text, "quota"):
 		return down(hosts, "cannot take writes now: "+text, err)
 	case isNetwork(err):
 		return down(hosts, "does not answer: "+text, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"culvert/connectors"
@@ -62,19 +63,41 @@ func (s *Sink) Write(ctx context.Context, b *data.Batch) error {
 		}
 	}
 	s.plan.open = true
-	waiting := time.AfterFunc(s.patience, func() {
-		s.env.Waiting("MongoDB at " + s.hosts + " has not answered for " + s.patience.String())
-	})
+	over := s.watch()
 	err := s.write(ctx)
-	if !waiting.Stop() {
-		s.env.Waiting("")
-	}
+	over()
 	if err != nil {
 		return err
 	}
 	s.report(b)
 	s.plan.open = false
 	return nil
+}
+
+// watch shows in the status that a write takes long; over ends it.
+//
+// The timer may fire while over runs: without the lock the reason could be shown
+// after it was taken back, and would stand there for ever.
+func (s *Sink) watch() (over func()) {
+	var mu sync.Mutex
+	ended, shown := false, false
+	timer := time.AfterFunc(s.patience, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !ended {
+			shown = true
+			s.env.Waiting("MongoDB at " + s.hosts + " has not answered for " + s.patience.String())
+		}
+	})
+	return func() {
+		timer.Stop()
+		mu.Lock()
+		defer mu.Unlock()
+		ended = true
+		if shown {
+			s.env.Waiting("")
+		}
+	}
 }
 
 func (s *Sink) write(ctx context.Context) error {

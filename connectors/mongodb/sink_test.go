@@ -337,6 +337,7 @@ func TestErrorsThatWait(t *testing.T) {
 		"shutdown":              {Error: &mongostub.CommandError{Code: 91, Name: "ShutdownInProgress", Message: "shutting down"}},
 		"disk full":             {Error: &mongostub.CommandError{Code: 14031, Name: "OutOfDiskSpace", Message: "no space"}},
 		"label":                 {Error: &mongostub.CommandError{Code: 1, Name: "X", Message: "x", Labels: []string{"RetryableWriteError"}}},
+		"Atlas quota":           {Error: &mongostub.CommandError{Code: 8000, Name: "AtlasError", Message: "you are over your space quota"}},
 		"disk full in a write":  {WriteErrors: []mongostub.WriteError{{Index: 1, Code: 14031, Message: "no space"}}},
 		"stepdown in a concern": {WriteConcern: &mongostub.WriteConcernError{Code: 189, Name: "PrimarySteppedDown", Message: "stepped down"}},
 	} {
@@ -384,6 +385,24 @@ func TestTooLarge(t *testing.T) {
 		t.Error(got)
 	}
 	if n := len(stub.Docs(ns)); n != 2 {
+		t.Errorf("%d documents", n)
+	}
+}
+
+// A replacement that begins with an operator must not become an update.
+func TestReplacementIsNoUpdate(t *testing.T) {
+	stub := startStub(t)
+	s := openSink(t, stub.URI(), "errors.tolerance", "all", keyIDStrategy, pkg+"processor.id.strategy.FullKeyStrategy",
+		keyWriteModel, pkg+"writemodel.strategy.ReplaceOneBusinessKeyStrategy", "document.id.strategy.overwrite.existing", "true")
+	b := texts(0, `{"$set":{"admin":true}}`, `{"a":1}`)
+	for i := range b.Records {
+		b.Records[i].Key = data.ValueCell(data.OfString(fmt.Sprintf(`{"k":%d}`, i)), nil)
+	}
+	mustWrite(t, s, b)
+	if got := failures(b); got != "0:mongo.write_error" || b.Failed()[0].Err.Error() != "Invalid BSON field name $set" {
+		t.Error(got, b.Failed())
+	}
+	if n := len(stub.Docs(ns)); n != 1 {
 		t.Errorf("%d documents", n)
 	}
 }
