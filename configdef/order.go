@@ -104,6 +104,10 @@ func JavaOrder(names []string) []string {
 	for len(names)*4 > size*3 {
 		size *= 2
 	}
+	return inBuckets(names, size)
+}
+
+func inBuckets(names []string, size int) []string {
 	buckets := make([][]string, size)
 	for _, n := range names {
 		h := javaHash(n)
@@ -111,6 +115,16 @@ func JavaOrder(names []string) []string {
 		buckets[at] = append(buckets[at], n)
 	}
 	return slices.Concat(buckets...)
+}
+
+// JavaCopyOrder is JavaOrder for a map that was made as a copy of another, which
+// has another size.
+func JavaCopyOrder(names []string) []string {
+	size := 1
+	for float32(size) < float32(len(names))/0.75+1 {
+		size *= 2
+	}
+	return inBuckets(names, size)
 }
 
 // javaHash is String.hashCode.

@@ -55,7 +55,7 @@ func TestGoldenConfigDefs(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		var got []plugins.Definition
+		got := []plugins.Definition{}
 		for _, d := range list {
 			if d.Documentation == "" {
 				t.Errorf("%s: %s has no documentation", entry.Class, d.Name)

@@ -33,16 +33,16 @@ type key struct {
 func (a *assembly) framework(report *configdef.Report) {
 	a.at = map[string]int{}
 	loose := map[string]*Value{}
-	var names []string
+	var names []string // of all keys: they share a map in Java, and its size decides the order
 	for i := range report.Results {
 		res := &report.Results[i]
 		v := valueOf(res, a.props)
+		names = append(names, v.Name)
 		if res.Undeclared {
 			if text, ok := a.props[v.Name]; ok {
 				v.Value = &text
 			}
 			loose[v.Name] = v
-			names = append(names, v.Name)
 			continue
 		}
 		a.group(res.Spec)
@@ -50,7 +50,9 @@ func (a *assembly) framework(report *configdef.Report) {
 		a.keys = append(a.keys, key{spec: res.Spec, order: res.Spec.Order, value: v, given: res.Value.Given})
 	}
 	for _, n := range configdef.JavaOrder(names) {
-		a.loose = append(a.loose, loose[n])
+		if v := loose[n]; v != nil {
+			a.loose = append(a.loose, v)
+		}
 	}
 }
 
@@ -70,6 +72,10 @@ func (a *assembly) connector(ctx context.Context, p *connectors.Plugin, q Reques
 		return err
 	}
 	nulls := configdef.ValidateNulls(specs, a.props, q.Nulls)
+	// The connector's own value of a key takes the place of what was said of it so far.
+	a.loose = slices.DeleteFunc(a.loose, func(v *Value) bool {
+		return slices.ContainsFunc(specs, func(s configdef.Spec) bool { return s.Name == v.Name })
+	})
 	orders := configdef.Orders(specs)
 	for i := range specs {
 		s := &specs[i]

@@ -86,6 +86,9 @@ func CheckPolicy(worker map[string]string) error {
 		WithField(keyPolicy).WithFix("Use All, None, Principal or Allowlist.")
 }
 
+// CodeOverride is the fault code of an override that cannot be parsed.
+const CodeOverride = "connect.override"
+
 // overrides validates the keys under prefix: AbstractHerder.validateClientOverrides.
 func overrides(client string, props map[string]string, p overridePolicy) (pieces []piece, err error) {
 	prefix := client + ".override."
@@ -103,7 +106,7 @@ func overrides(client string, props map[string]string, p overridePolicy) (pieces
 			v, parseErr := configdef.ParseText(spec.Type, text)
 			if parseErr != nil {
 				// Java lets the exception out; it ends the validation.
-				return nil, fault.New(fault.Config, "connect.override", "Invalid value %s for configuration %s: %s", shown(spec, text), name, parseErr).
+				return nil, fault.New(fault.Config, CodeOverride, "Invalid value %s for configuration %s: %s", shown(spec, text), name, parseErr).
 					WithField(prefix + name).WithJava("org.apache.kafka.common.config.ConfigException")
 			}
 			c.value.Value = textOf(spec, v)

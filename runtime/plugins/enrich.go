@@ -7,6 +7,7 @@ import (
 
 	"culvert/configdef"
 	"culvert/converters"
+	"culvert/fault"
 )
 
 // enrich adds the keys of the named transformations and predicates to the
@@ -63,6 +64,9 @@ func (r *Registry) alias(f enriched, alias string, props map[string]string, own 
 	if own != nil {
 		version = r.VersionOf(given)
 		versions = []string{version}
+		if wanted, ok := props[prefix+"plugin.version"]; ok && r.Allow(given, wanted) != nil {
+			own = nil
+		}
 	}
 	return append([]configdef.Spec{
 		{Name: prefix + "type", Type: configdef.Class, Required: true, Importance: configdef.High, Group: group, Width: configdef.LongWidth,
@@ -73,7 +77,7 @@ func (r *Registry) alias(f enriched, alias string, props map[string]string, own 
 					return err
 				}
 				if !v.Null && !contains(classes, v.Text) {
-					return configdef.Sentence("Not a " + f.what)
+					return notA(v.Text, f.what)
 				}
 				return nil
 			}},
@@ -96,12 +100,13 @@ func aliases(text string) []string {
 	return names
 }
 
-// checkTransforms adds what a transformation finds in several keys together.
+// checkTransforms adds versions that are not there, and what a transformation finds
+// in several keys together.
 func (r *Registry) checkTransforms(report *configdef.Report, props map[string]string) {
 	for _, alias := range aliases(props[keyTransforms]) {
 		prefix := keyTransforms + "." + alias + "."
 		p, err := r.Transform(props[prefix+"type"])
-		if err != nil || p.Check == nil {
+		if err != nil || r.failVersion(report, prefix+"type", prefix+"plugin.version", props) || p.Check == nil {
 			continue
 		}
 		for _, res := range p.Check(under(props, prefix, "type", "plugin.version", "predicate", "negate")).Results {
@@ -114,6 +119,21 @@ func (r *Registry) checkTransforms(report *configdef.Report, props map[string]st
 			}
 		}
 	}
+}
+
+// failVersion adds an error to a class and its version if this version is not
+// there. One that cannot be read has an error already.
+func (r *Registry) failVersion(report *configdef.Report, class, version string, props map[string]string) (failed bool) {
+	wanted, given := props[version]
+	if !given || report.Get(class) == nil || len(report.Get(class).Errors) > 0 {
+		return false
+	}
+	err := r.Allow(props[class], wanted)
+	if fault.Is(err, fault.Config) && fault.Of(err).Code == codeVersion {
+		report.Fail(class, "%s", err)
+		report.Fail(version, "%s", err)
+	}
+	return err != nil
 }
 
 // under returns the keys below a prefix, without it.

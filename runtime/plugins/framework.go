@@ -117,10 +117,15 @@ func (r *Registry) converterSpec(name, worker string, order int, display, doc st
 		Recommend: func(map[string]string) []string { return classes },
 		Check: configdef.Optional(func(_ string, v configdef.Parsed) error {
 			if v.Given && !contains(classes, v.Text) {
-				return configdef.Sentence(fmt.Sprintf("Not a %s", java))
+				return notA(v.Text, java)
 			}
 			return nil
 		})}
+}
+
+// notA is Java's error for a class of another kind.
+func notA(class, what string) error {
+	return configdef.Sentence(fmt.Sprintf("Class class %s does not implement the %s interface", class, what))
 }
 
 func contains(list []string, s string) bool {

@@ -67,8 +67,10 @@ func (v *Validator) Validate(ctx context.Context, q Request) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := v.Plugins.Allow(class, props[keyVersion]); err != nil {
-		return nil, err
+	if version, given := props[keyVersion]; given {
+		if err := v.Plugins.Allow(class, version); err != nil {
+			return v.wrongVersion(plugin, props, q, err)
+		}
 	}
 	report := v.framework(plugin, props, q)
 	a := &assembly{name: class, props: props}
@@ -82,9 +84,24 @@ func (v *Validator) Validate(ctx context.Context, q Request) (*Answer, error) {
 	return a.answer(), nil
 }
 
+// wrongVersion answers with the keys that all connectors have:
+// AbstractHerder.invalidVersionedConnectorValidation.
+func (v *Validator) wrongVersion(p *connectors.Plugin, props map[string]string, q Request, err error) (*Answer, error) {
+	if fault.Of(err).Code != codeVersion {
+		return nil, err
+	}
+	version := v.Plugins.VersionOf(p.Class)
+	report := configdef.ValidateNulls(v.Plugins.commonSpecs(&defaults{version: version, versions: []string{version}}), props, q.Nulls)
+	report.Fail(keyClass, "%s", err)
+	report.Fail(keyVersion, "%s", err)
+	a := &assembly{name: props[keyClass], props: props}
+	a.framework(report)
+	return a.answer(), nil
+}
+
 // framework validates the keys that are not the connector's own.
 func (v *Validator) framework(p *connectors.Plugin, props map[string]string, q Request) *configdef.Report {
-	d := v.defaults(p, props)
+	d := v.defaults(p, props, q.Nulls)
 	var specs []configdef.Spec
 	if p.Kind == connectors.SourceKind {
 		specs = v.Plugins.sourceSpecs(d)
@@ -94,6 +111,11 @@ func (v *Validator) framework(p *connectors.Plugin, props map[string]string, q R
 	defer q.stage("validating " + string(p.Kind) + " connector-specific properties for the connector")()
 	report := configdef.ValidateNulls(v.Plugins.enrich(specs, props), props, q.Nulls)
 	v.Plugins.checkTransforms(report, props)
+	for _, key := range []string{keyKeyConverter, keyValueConverter, keyHeaderConverter} {
+		if _, own := props[key]; own {
+			v.Plugins.failVersion(report, key, key+versionSuffix, props)
+		}
+	}
 	if p.Kind == connectors.SourceKind {
 		v.checkSource(p, report, props)
 	} else {
@@ -107,19 +129,23 @@ func (v *Validator) framework(p *connectors.Plugin, props map[string]string, q R
 
 // defaults are what the worker gives a connector that does not choose itself:
 // ConnectorConfig.converterDefaults.
-func (v *Validator) defaults(p *connectors.Plugin, props map[string]string) *defaults {
+func (v *Validator) defaults(p *connectors.Plugin, props map[string]string, nulls []string) *defaults {
 	r := v.Plugins
 	d := &defaults{version: r.VersionOf(p.Class), versions: []string{r.VersionOf(p.Class)},
 		key: v.Worker[keyKeyConverter], value: v.Worker[keyValueConverter],
 		header: cmp.Or(v.Worker[keyHeaderConverter], "org.apache.kafka.connect.storage.SimpleHeaderConverter")}
-	one := func(key, worker string) (version string, visible bool, versions []string) {
-		given, own := props[key]
-		used := cmp.Or(given, worker)
-		if own {
-			used = given
+	one := func(key, worker string, side converters.Side) (version string, visible bool, versions []string) {
+		used, own := props[key]
+		if !own {
+			used = worker
 		}
-		version = r.VersionOf(used)
-		visible = version != "" // the class is known
+		_, visible = r.Class(used)
+		if slices.Contains(nulls, key) {
+			visible = false
+		}
+		if _, err := r.Converter(used, side); err == nil {
+			version = r.VersionOf(used)
+		}
 		if visible {
 			versions = []string{version}
 		}
@@ -128,9 +154,9 @@ func (v *Validator) defaults(p *connectors.Plugin, props map[string]string) *def
 		}
 		return version, visible, versions
 	}
-	d.keyVersion, d.keyVisible, d.keyVersions = one(keyKeyConverter, d.key)
-	d.valueVersion, d.valueVisible, d.valueVersions = one(keyValueConverter, d.value)
-	d.headerVersion, d.headerVisible, d.more = one(keyHeaderConverter, d.header)
+	d.keyVersion, d.keyVisible, d.keyVersions = one(keyKeyConverter, d.key, converters.Key)
+	d.valueVersion, d.valueVisible, d.valueVersions = one(keyValueConverter, d.value, converters.Value)
+	d.headerVersion, d.headerVisible, d.more = one(keyHeaderConverter, d.header, converters.Header)
 	return d
 }
 
@@ -275,7 +301,7 @@ func showProps(props map[string]string, nulls []string) string {
 		names = append(names, k)
 	}
 	var parts []string
-	for _, k := range configdef.JavaOrder(sorted(names)) {
+	for _, k := range configdef.JavaCopyOrder(sorted(names)) {
 		value, ok := props[k]
 		lower := strings.ToLower(k)
 		switch {

@@ -2,7 +2,6 @@ package plugins
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -22,11 +21,11 @@ type interval struct {
 
 // parseVersion is PluginUtils.connectorVersionRequirement.
 func parseVersion(text string) (versionRange, error) {
-	text = strings.TrimSpace(text)
-	if text == "" || text == "latest" {
+	if text == "latest" {
 		return nil, nil
 	}
-	if !strings.ContainsAny(text[:1], "[(") {
+	text = strings.TrimSpace(text)
+	if text == "" || !strings.ContainsAny(text[:1], "[(") {
 		low, high, two := strings.Cut(text, ",")
 		if !two {
 			high = low
@@ -104,6 +103,9 @@ func (r versionRange) allows(version string) bool {
 		if i.high != "" {
 			high = compareVersions(version, i.high)
 		}
+		if i.low == "" && i.high == "" {
+			continue // what an empty text becomes; Java finds no version in it
+		}
 		if (low > 0 || low == 0 && i.lowIn) && (high < 0 || high == 0 && i.highIn) {
 			return true
 		}
@@ -148,20 +150,34 @@ func checkVersion(_ string, v configdef.Parsed) error {
 	if v.Null {
 		return nil
 	}
-	_, err := parseVersion(v.Text)
-	return err
+	if _, err := parseVersion(v.Text); err != nil {
+		return configdef.Sentence(err.Error())
+	}
+	return nil
 }
 
-// Allow checks a requirement on the version of a plugin.
+// The fault codes of Allow.
+const (
+	codeVersion       = "connect.version"        // no such version
+	CodeVersionSyntax = "connect.version_syntax" // not a version or a range
+)
+
+// Allow checks the version that is required of a plugin.
 func (r *Registry) Allow(name, requirement string) error {
 	want, err := parseVersion(requirement)
 	if err != nil {
-		return fault.New(fault.Config, "connect.version", "%s", err)
+		return fault.New(fault.Config, CodeVersionSyntax, "%s", err)
 	}
 	class, have := r.classes[name], r.VersionOf(name)
 	if want.allows(have) {
 		return nil
 	}
-	return &fault.Error{Class: fault.Config, Code: "connect.version", Fix: "Leave the version out, or set it to " + have + ".",
-		Err: errors.New("Plugin " + class + " not found that matches the version range " + want.String() + ", available versions: [" + have + "]")}
+	var versions []string // one for each entry of the plugin list, as in Java
+	for _, i := range r.list {
+		if i.Class == class {
+			versions = append(versions, i.Version)
+		}
+	}
+	return fault.New(fault.Config, codeVersion, "Plugin %s not found that matches the version range %s, available versions: [%s]",
+		class, want, strings.Join(versions, ", ")).WithFix("Leave the version out, or set it to %s.", have)
 }

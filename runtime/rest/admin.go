@@ -33,8 +33,11 @@ func (s *Server) putLogger(w http.ResponseWriter, r *http.Request) error {
 	}
 	name := pathVar(r, "logger")
 	level, ok := request.text["level"]
-	if !ok {
+	switch level = strings.TrimSpace(level); {
+	case !ok:
 		return badRequest("Desired 'level' parameter was not specified in request.")
+	case level == "":
+		return badRequest("Illegal null or empty Level name.")
 	}
 	if _, ok := ParseLevel(level); !ok {
 		return fault.New(fault.NotFound, "rest.unknown_level", "invalid log level '%s'.", level)

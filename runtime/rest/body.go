@@ -107,12 +107,11 @@ func readBody(r *http.Request) ([]byte, error) {
 	case !utf8.Valid(body):
 		return nil, badRequest("The body is not UTF-8")
 	}
-	return body, nil
+	return bytes.TrimPrefix(body, []byte("\ufeff")), nil
 }
 
 // object reads a JSON object member by member, so that the order is kept and
-// numbers stay as they are written. What follows the object is ignored, as Jackson
-// does.
+// numbers stay as they are written.
 func object(raw []byte, member func(name string, value json.RawMessage) error) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	t, err := d.Token()
@@ -138,6 +137,9 @@ func object(raw []byte, member func(name string, value json.RawMessage) error) e
 	}
 	if _, err := d.Token(); err != nil {
 		return unreadable(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return badRequest("The body is not valid JSON: something follows the object")
 	}
 	return nil
 }

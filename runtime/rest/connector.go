@@ -277,11 +277,12 @@ func (s *Server) patchConfig(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	name := pathVar(r, "connector")
 	patch, err := parseProps(body)
 	if err != nil {
 		return err
 	}
-	c, err := s.patch(r.Context(), pathVar(r, "connector"), patch)
+	c, err := s.patch(r.Context(), name, patch)
 	if err != nil {
 		return s.forward(w, r, body, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"culvert/runtime/store"
@@ -105,6 +106,9 @@ func signature(r *http.Request, body []byte) (*Signature, error) {
 	text, algorithm := r.Header.Get(macHeader), r.Header.Get(algorithmHeader)
 	if text == "" || algorithm == "" {
 		return nil, nil
+	}
+	if !slices.Contains([]string{"HmacSHA1", "HmacSHA224", "HmacSHA256", "HmacSHA384", "HmacSHA512", "HmacMD5"}, algorithm) {
+		return nil, badRequest("Algorithm %s not available", algorithm)
 	}
 	mac, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {

@@ -3,6 +3,9 @@ package rest
 import (
 	"net/http"
 	"strings"
+
+	"culvert/fault"
+	"culvert/runtime/plugins"
 )
 
 func (s *Server) listPlugins(w http.ResponseWriter, r *http.Request) error {
@@ -15,8 +18,12 @@ func (s *Server) listPlugins(w http.ResponseWriter, r *http.Request) error {
 // that the Java plugin has.
 func (s *Server) getPluginConfig(w http.ResponseWriter, r *http.Request) error {
 	name, query := pathVar(r, "plugin"), r.URL.Query()
-	if _, ok := s.Validator.Plugins.Class(name); ok {
-		if err := s.Validator.Plugins.Allow(name, query.Get("version")); err != nil {
+	if _, ok := s.Validator.Plugins.Class(name); ok && query.Has("version") {
+		version := query.Get("version")
+		if err := s.Validator.Plugins.Allow(name, version); err != nil {
+			if fault.Of(err).Code == plugins.CodeVersionSyntax {
+				return badRequest("Invalid version specification: %s", version)
+			}
 			return err
 		}
 	}
@@ -44,7 +51,11 @@ func (s *Server) validate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		if code, text := answerOf(err); code == http.StatusBadRequest {
 			// Java shows the exception that its future wraps, with 500.
-			return badRequest("org.apache.kafka.connect.runtime.rest.errors.BadRequestException: %s", text)
+			java := "org.apache.kafka.connect.runtime.rest.errors.BadRequestException"
+			if f := fault.Of(err); f.Code == plugins.CodeOverride {
+				java = f.Java
+			}
+			return badRequest("%s: %s", java, text)
 		}
 		return err
 	}

@@ -18,6 +18,7 @@ type route struct {
 	get, put,
 	post, patch,
 	delete handler
+	anyType string // the method whose body may have any media type
 }
 
 // routes is the whole API.
@@ -34,10 +35,10 @@ func (s *Server) routes() []route {
 		{path: connector + "/pause", put: s.pause},
 		{path: connector + "/resume", put: s.resume},
 		{path: connector + "/stop", put: s.stop},
-		{path: connector + "/tasks", get: s.getTasks, post: s.putTasks},
+		{path: connector + "/tasks", get: s.getTasks, post: s.putTasks, anyType: http.MethodPost},
 		{path: connector + "/tasks/{task}/status", get: s.getTaskStatus},
 		{path: connector + "/tasks/{task}/restart", post: s.restartTask},
-		{path: connector + "/fence", put: s.fence},
+		{path: connector + "/fence", put: s.fence, anyType: http.MethodPut},
 		{path: connector + "/topics", get: s.getTopics},
 		{path: connector + "/topics/reset", put: s.resetTopics},
 		{path: connector + "/offsets", get: s.getOffsets, patch: s.alterOffsets, delete: s.resetOffsets},
@@ -73,7 +74,7 @@ func (s *Server) methods(rt route) http.Handler {
 		case !ok:
 			w.Header().Set("Allow", strings.Join(allow, ","))
 			return status(http.StatusMethodNotAllowed)
-		case !isJSON(r.Header):
+		case r.Method != rt.anyType && !isJSON(r.Header):
 			return status(http.StatusUnsupportedMediaType)
 		case !accepts(r.Header.Values("Accept")):
 			return status(http.StatusNotAcceptable)
@@ -90,7 +91,7 @@ func isJSON(h http.Header) bool {
 		return true
 	}
 	kind, _, err := mime.ParseMediaType(given)
-	return err == nil && (kind == "application/json" || kind == "*/*" || kind == "application/*")
+	return err == nil && kind == "application/json"
 }
 
 // accepts reports whether an Accept header takes application/json. None takes
@@ -102,13 +103,11 @@ func accepts(values []string) bool {
 			continue
 		}
 		given = true
-		kind, params, err := mime.ParseMediaType(one)
+		kind, _, err := mime.ParseMediaType(one)
 		if err != nil {
 			continue
 		}
-		if q, err := strconv.ParseFloat(params["q"], 64); err == nil && q == 0 {
-			continue
-		}
+		// Jersey takes q=0 as well.
 		if kind == "application/json" || kind == "application/*" || kind == "*/*" || kind == "*" {
 			return true
 		}
@@ -120,18 +119,19 @@ func accepts(values []string) bool {
 // A path that Java's HTTP layer refuses is refused.
 func cleanPath(escaped string) (string, error) {
 	parts := strings.Split(strings.TrimPrefix(escaped, "/"), "/")
+	for i, p := range parts {
+		parts[i], _, _ = strings.Cut(p, ";")
+	}
 	if len(parts) > 1 && parts[len(parts)-1] == "" {
 		parts = parts[:len(parts)-1]
 	}
-	for i, p := range parts {
-		p, _, _ = strings.Cut(p, ";")
+	for _, p := range parts {
 		if p == "" && len(parts) > 1 {
 			return "", badRequest("The path has an empty segment")
 		}
 		if _, err := unescape(p); err != nil {
 			return "", err
 		}
-		parts[i] = p
 	}
 	return "/" + strings.Join(parts, "/"), nil
 }
