@@ -43,6 +43,7 @@ type disk struct {
 	mu    sync.RWMutex
 	db    *pebble.DB      // guarded by mu; nil until used
 	opts  *pebble.Options // guarded by mu; of db
+	lock  *pebble.Lock    // guarded by mu; from the first opening to the end
 	epoch uint64          // guarded by mu; counts openings
 	shut  bool            // guarded by mu
 	lost  error           // guarded by mu: a broken database that could not be closed
@@ -142,42 +143,93 @@ func (d *disk) open() error {
 		}
 		d.broken.Store(false)
 	}
+	if err := d.take(); err != nil {
+		return err
+	}
 	opts := d.options()
+	opts.Lock = d.lock
 	opts.EnsureDefaults()
 	db, err := pebble.Open(d.dir, opts)
 	if err != nil && pebble.IsCorruptionError(err) {
-		d.log.Warn("join state is damaged and starts empty: the next restores read their inputs again", "dir", d.dir, "err", err)
-		if err = d.fs.RemoveAll(d.dir); err == nil {
+		d.log.Warn("join state is damaged and starts empty: the next restores read their inputs again", "dir", d.dir, "err", err.Error())
+		if err = d.empty(); err == nil {
 			db, err = pebble.Open(d.dir, opts)
 		}
 	}
 	if err != nil {
 		return err
 	}
+	if err := d.clean(); err != nil {
+		return errors.Join(err, db.Close())
+	}
 	d.db, d.opts = db, opts
 	d.epoch++
 	return nil
 }
 
-// probe finds out whether the disk takes writes, and empties the folder of
-// temporary files.
+// take locks the folder for this process.
+func (d *disk) take() error {
+	if d.lock != nil {
+		return nil
+	}
+	if err := d.fs.MkdirAll(d.dir, 0o755); err != nil {
+		return err
+	}
+	root, err := d.fs.OpenDir(d.root)
+	if err != nil {
+		return err
+	}
+	// Pebble makes its files durable, but not the folder that it is given.
+	if err := errors.Join(root.Sync(), root.Close()); err != nil {
+		return err
+	}
+	if d.lock, err = pebble.LockDirectory(d.dir, d.fs); err != nil {
+		return fmt.Errorf("%w: %w", errInUse, err)
+	}
+	return nil
+}
+
+// errInUse: another process has the folder.
+var errInUse = errors.New("the folder is in use")
+
+// empty removes everything but the lock.
+func (d *disk) empty() error {
+	names, err := d.fs.List(d.dir)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if n != "LOCK" {
+			err = errors.Join(err, d.fs.RemoveAll(filepath.Join(d.dir, n)))
+		}
+	}
+	return err
+}
+
+// probe finds out whether the disk takes writes.
 func (d *disk) probe() error {
 	if err := d.room(0); err != nil {
 		return err
 	}
-	if err := d.fs.RemoveAll(d.tmp); err != nil {
+	if err := d.fs.MkdirAll(d.root, 0o755); err != nil {
 		return err
 	}
-	if err := d.fs.MkdirAll(d.tmp, 0o755); err != nil {
-		return err
-	}
-	path := filepath.Join(d.tmp, "probe")
+	path := d.dir + ".probe"
 	f, err := d.fs.Create(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(make([]byte, 4<<10))
 	return errors.Join(err, f.Sync(), f.Close(), d.fs.Remove(path))
+}
+
+// clean empties the folder of temporary files; only the owner of the database's
+// lock may do that.
+func (d *disk) clean() error {
+	if err := d.fs.RemoveAll(d.tmp); err != nil {
+		return err
+	}
+	return d.fs.MkdirAll(d.tmp, 0o755)
 }
 
 // closeDB closes the database; mu is held for writing, so nobody is using it.
@@ -218,11 +270,16 @@ func (d *disk) close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.shut = true
-	if d.db == nil {
-		return nil
+	if d.db != nil {
+		if err := d.closeDB(); err != nil {
+			return fmt.Errorf("close %s: %w", d.dir, err)
+		}
 	}
-	if err := d.closeDB(); err != nil {
-		return fmt.Errorf("close %s: %w", d.dir, err)
+	if d.lock != nil {
+		if err := d.lock.Close(); err != nil {
+			return fmt.Errorf("unlock %s: %w", d.dir, err)
+		}
+		d.lock = nil
 	}
 	return nil
 }
@@ -251,8 +308,8 @@ func (d *disk) fail(what string, err error) error {
 		return f.WithFix("Free space on the disk of culvert.data.dir (%s), move culvert.data.dir, or raise culvert.state.memory.bytes; nothing is lost, the work goes on by itself when there is room.", d.root)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return f.WithFix("Let the worker write to culvert.data.dir (%s), or set culvert.data.dir to a folder where it can.", d.root)
-	case errors.Is(err, syscall.EAGAIN):
-		return f.WithFix("Another process uses %s: give each worker a culvert.data.dir of its own.", d.dir)
+	case errors.Is(err, errInUse):
+		return f.WithFix("Another worker uses %s: give each one a culvert.data.dir of its own.", d.dir)
 	}
 	return f.WithFix("Look at the disk of culvert.data.dir (%s); if the folder %s is damaged, stop the worker and delete it: it is rebuilt from the inputs.", d.root, d.dir)
 }

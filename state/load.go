@@ -29,6 +29,10 @@ func (l *Local) Load(committed data.Offsets) data.Offsets {
 	if l.detached {
 		return nil
 	}
+	if l.store.spoiled(l) {
+		l.log.Warn("the join state on disk could not be read and is restored from the inputs", "dir", l.store.disk.dir)
+		return nil
+	}
 	var m *manifest
 	err := l.store.disk.seek(&l.it, func(it *pebble.Iterator) error {
 		raw, err := get(it, manifestKey(l.prefix))

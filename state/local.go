@@ -35,6 +35,8 @@ type Local struct {
 	it       cursor // guarded by mu
 }
 
+func (l *Local) slot() slot { return slot{l.id.Connector, l.id.Partition} }
+
 // side is one input.
 type side struct {
 	retention int64
@@ -180,6 +182,9 @@ func (l *Local) Fetch(n int, key []byte, from, to int64, yield func(Entry) error
 		}
 		for i := range hits {
 			if err := yield(hits[i]); err != nil {
+				if IsLost(err) { // the owner cannot make sense of it
+					l.store.spoil(l)
+				}
 				return err
 			}
 		}

@@ -392,6 +392,7 @@ func (l *Local) fetchSpilled(n int, segment int64, h uint64, key []byte, from, t
 	case fault.Of(err) != nil: // the database cannot be opened now
 		return nil, l.explain(err)
 	case err != nil:
+		l.store.spoil(l)
 		return nil, fault.New(fault.Retry, CodeLost, "read the spilled join state of %s, partition %d, in %s: %w",
 			l.id.Connector, l.id.Partition, l.store.disk.dir, err).
 			WithFix("Nothing is lost: the state is read again from the inputs. Look at the disk of culvert.data.dir if it happens again.")

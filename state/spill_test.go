@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -32,19 +34,19 @@ func TestMemoryEqualsSpilled(t *testing.T) {
 	want := memory(t).Take(id, 20_000, 5000)
 	now, spills, loads := int64(0), 0, 0
 	tp := data.TopicPartition{Topic: "in"}
-	for i := range 30_000 {
+	for i := range 10_000 {
 		now += int64(rnd.IntN(5))
 		at := max(0, now-int64(rnd.ExpFloat64()*2000))
-		side, key := rnd.IntN(2), fmt.Sprint("key", rnd.IntN(300))
+		side, key := rnd.IntN(2), fmt.Sprint("key", rnd.IntN(1000))
 		value := fmt.Sprint(i, strings.Repeat("x", rnd.IntN(300)))
 		if a, b := put(t, l, side, key, at, value), put(t, want, side, key, at, value); a != b {
 			t.Fatalf("put %d: %v, want %v", i, a, b)
 		}
 		from := at - int64(rnd.IntN(20_000))
 		to := at + int64(rnd.IntN(3000))
-		key = fmt.Sprint("key", rnd.IntN(300))
+		key = fmt.Sprint("key", rnd.IntN(1000))
 		expect(t, list(t, l, 1-side, key, from, to), list(t, want, 1-side, key, from, to)...)
-		if rnd.IntN(200) == 0 {
+		if rnd.IntN(100) == 0 {
 			before := l.Bytes()
 			if err := l.Checkpoint(data.Offsets{tp: int64(i)}); err != nil {
 				t.Fatal(err)
@@ -53,7 +55,7 @@ func TestMemoryEqualsSpilled(t *testing.T) {
 				spills++
 			}
 		}
-		if rnd.IntN(2000) == 0 {
+		if rnd.IntN(700) == 0 {
 			if err := l.Save(data.Offsets{tp: int64(i)}); err != nil {
 				t.Fatal(err)
 			}
@@ -215,6 +217,11 @@ func TestUnreadableSpill(t *testing.T) {
 		t.Fatalf("fetch: %v, want %s", err, CodeLost)
 	}
 	broken.Store(false)
+	if again := s.Take(ID{Connector: "c"}, 1000); again.Load(data.Offsets{}) != nil {
+		t.Error("loaded what could not be read")
+	} else {
+		l = again
+	}
 	l.Discard()
 	expect(t, list(t, l, 0, "k", 0, 10))
 	put(t, l, 0, "k", 1, "restored")
@@ -255,6 +262,149 @@ func TestTakeFencesTheOldOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, list(t, l, 0, "k", 0, 10), "a@1", "b@3")
+}
+
+// Two workers on one folder: the second is told, and works in memory.
+func TestFolderInUse(t *testing.T) {
+	dir := t.TempDir()
+	one, two := Open(Options{Dir: dir, MemoryBytes: 1}), Open(Options{Dir: dir, MemoryBytes: 1})
+	defer one.Close()
+	defer two.Close()
+	for i, s := range []*Store{one, two} {
+		l := s.Take(ID{Connector: "c"}, 1000)
+		put(t, l, 0, "k", 1, "a")
+		err := l.Checkpoint(data.Offsets{})
+		if i == 0 {
+			if err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if !fault.Is(err, fault.Retry) || !strings.Contains(fault.Explain(err), "culvert.data.dir of its own") {
+			t.Errorf("second worker: %v", fault.Explain(err))
+		}
+		expect(t, list(t, l, 0, "k", 0, 10), "a@1")
+	}
+	// The first is not disturbed.
+	l := one.Take(ID{Connector: "c"}, 1000)
+	if o := l.Load(data.Offsets{}); o == nil {
+		t.Error("not loaded")
+	}
+}
+
+func TestFolderNotWritable(t *testing.T) {
+	dir := t.TempDir() + "/file"
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := Open(Options{Dir: dir, MemoryBytes: 1})
+	defer s.Close()
+	l := s.Take(ID{Connector: "c"}, 1000)
+	if o := l.Load(data.Offsets{}); o != nil {
+		t.Fatal(o)
+	}
+	put(t, l, 0, "k", 1, "a")
+	if err := l.Checkpoint(data.Offsets{}); !fault.Is(err, fault.Retry) || fault.Of(err).Code != CodeDisk {
+		t.Errorf("checkpoint: %v", err)
+	}
+}
+
+// A power failure at any moment leaves the picture of a write that was made, and
+// everything that a returned write has promised.
+func TestPowerFailure(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	fs := vfs.NewCrashableMem()
+	if err := fs.MkdirAll("/data", 0o755); err != nil { // the user's, and there for long
+		t.Fatal(err)
+	}
+	if dir, err := fs.OpenDir("/"); err != nil || dir.Sync() != nil {
+		t.Fatal(err)
+	}
+	tp := data.TopicPartition{Topic: "in"}
+	id := ID{Connector: "c"}
+	s := Open(Options{Dir: "/data", FS: fs, MemoryBytes: 16 << 10})
+	l := s.Take(id, 1<<40)
+	written := int64(0)
+	for i := int64(1); i <= 2000; i++ {
+		put(t, l, 0, fmt.Sprint("key", i%50), i, fmt.Sprint(i))
+		if rnd.IntN(100) == 0 {
+			if err := l.Save(data.Offsets{tp: i}); err != nil {
+				t.Fatal(err)
+			}
+			written = i
+		}
+		if rnd.IntN(20) == 0 {
+			before := l.Bytes()
+			if err := l.Checkpoint(data.Offsets{tp: i}); err != nil {
+				t.Fatal(err)
+			}
+			if l.Bytes() < before {
+				written = i
+			}
+		}
+		if rnd.IntN(250) > 0 {
+			continue
+		}
+		crashed := Open(Options{Dir: "/data", FS: fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rnd.IntN(101), RNG: rnd})})
+		c := crashed.Take(id, 1<<40)
+		o := c.Load(data.Offsets{tp: i})
+		if o[tp] != written {
+			t.Fatalf("at %d: loaded %v, want %d", i, o, written)
+		}
+		n := 0
+		for k := range 50 {
+			n += len(list(t, c, 0, fmt.Sprint("key", k), 0, 1<<40))
+		}
+		if int64(n) != written {
+			t.Fatalf("at %d: %d entries, want %d", i, n, written)
+		}
+		if err := crashed.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Partitions of several tasks work at once, and move between them.
+func TestConcurrentOwners(t *testing.T) {
+	s := Open(Options{Dir: "/data", FS: vfs.NewMem(), MemoryBytes: 64 << 10})
+	defer s.Close()
+	var g sync.WaitGroup
+	for p := range int32(4) {
+		for range 2 { // two owners in turn, neither knowing of the other
+			g.Go(func() {
+				id := ID{Connector: "c", Partition: p}
+				for life := range 5 {
+					l := s.Take(id, 1<<40)
+					l.Load(offsets(1 << 40))
+					for i := range int64(200) {
+						put(t, l, 0, fmt.Sprint(i), i, strings.Repeat("x", 100))
+						err := l.Fetch(0, []byte(fmt.Sprint(i)), 0, 1<<40, func(Entry) error { return nil })
+						if err == nil && i%20 == 0 {
+							err = l.Checkpoint(data.Offsets{{Topic: "l", Partition: 1}: int64(life)})
+						}
+						if fault.Is(err, fault.Fenced) {
+							break
+						}
+						if err != nil {
+							t.Error(err)
+						}
+					}
+					if err := l.Close(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	g.Wait()
+	if held := s.Bytes(); held != 0 {
+		t.Errorf("%d bytes are held by nobody", held)
+	}
 }
 
 func TestDrop(t *testing.T) {

@@ -57,7 +57,8 @@ const (
 	// nothing is lost, and it repairs itself when the disk has room again.
 	CodeDisk = "state.disk"
 	// CodeLost: what was spilled cannot be read back. Class Retry with this code:
-	// Discard the windows and restore from the inputs.
+	// Discard the windows, or take them anew, and restore from the inputs; Load
+	// does not use what is on disk.
 	CodeLost = "state.lost"
 	// CodeTaken: another owner has taken the windows. Class Fenced.
 	CodeTaken = "state.taken"

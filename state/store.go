@@ -47,6 +47,7 @@ type Store struct {
 
 	mu     sync.Mutex
 	locals map[slot]*Local // guarded by mu
+	lost   map[slot]bool   // guarded by mu: what is on disk has turned out to be unreadable
 	warned bool            // guarded by mu: over the bound without a disk
 	closed bool            // guarded by mu
 }
@@ -68,7 +69,7 @@ func Open(o Options) *Store {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	s := &Store{o: o, log: o.Log, locals: map[slot]*Local{}}
+	s := &Store{o: o, log: o.Log, locals: map[slot]*Local{}, lost: map[slot]bool{}}
 	if o.Dir != "" {
 		s.disk = newDisk(o.Dir, o.FS, o.Log)
 	}
@@ -81,7 +82,7 @@ func Open(o Options) *Store {
 // its calls that touch the disk fail with class Fenced from now on.
 func (s *Store) Take(id ID, retention ...int64) *Local {
 	l := newLocal(s, id, retention)
-	key := slot{id.Connector, id.Partition}
+	key := l.slot()
 	s.mu.Lock()
 	old := s.locals[key]
 	s.locals[key] = l
@@ -134,12 +135,28 @@ func (s *Store) share() int64 {
 
 // release forgets a closed Local unless somebody else owns its slot by now.
 func (s *Store) release(l *Local) {
-	key := slot{l.id.Connector, l.id.Partition}
+	key := l.slot()
 	s.mu.Lock()
 	if s.locals[key] == l {
 		delete(s.locals, key)
 	}
 	s.mu.Unlock()
+}
+
+// spoil keeps the next owner from loading what could not be read.
+func (s *Store) spoil(l *Local) {
+	s.mu.Lock()
+	s.lost[l.slot()] = true
+	s.mu.Unlock()
+}
+
+// spoiled reports, once, whether a former owner has found its state unreadable.
+func (s *Store) spoiled(l *Local) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lost := s.lost[l.slot()]
+	delete(s.lost, l.slot())
+	return lost
 }
 
 // warnOnce says, once in the life of the Store, that memory is over its bound and

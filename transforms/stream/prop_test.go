@@ -107,7 +107,7 @@ func TestEqualsReference(t *testing.T) {
 		for range 5 {
 			b := newBench(t, props)
 			ref := newNaive(&b.p.c)
-			all := samples(rnd, 1500)
+			all := samples(rnd, 800)
 			var got, want []string
 			for len(all) > 0 {
 				n := min(len(all), 1+rnd.IntN(100))
@@ -121,7 +121,7 @@ func TestEqualsReference(t *testing.T) {
 			equal(t, fmt.Sprint(props), got, want)
 		}
 	}
-	if rows < 1000 {
+	if rows < 500 {
 		t.Errorf("only %d rows were compared", rows)
 	}
 }
@@ -220,7 +220,7 @@ func TestRestore(t *testing.T) {
 			{"spilled", state.Options{Dir: "/data", FS: vfs.NewMem(), MemoryBytes: 6 << 10}},
 		} {
 			t.Run(fmt.Sprint(where.name, i), func(t *testing.T) {
-				all := samples(rnd, 3000)
+				all := samples(rnd, 1200)
 				b := newBench(t, props)
 				ref := newNaive(&b.p.c)
 				var want []string
@@ -233,7 +233,7 @@ func TestRestore(t *testing.T) {
 				var got []string
 				lives, loaded := 0, 0
 				for pos := 0; pos < len(all); {
-					n := min(len(all)-pos, 1+rnd.IntN(200))
+					n := min(len(all)-pos, 1+rnd.IntN(100))
 					got = append(got, l.process(all[pos:pos+n])...)
 					pos += n
 					if rnd.IntN(3) > 0 {
