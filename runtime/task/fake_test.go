@@ -115,23 +115,17 @@ func (b *broker) committed(group string) map[data.TopicPartition]kafka.OffsetMet
 	return maps.Clone(b.groups[group])
 }
 
+func (b *broker) transactions() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.txns
+}
+
 func (b *broker) set(f func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	f()
 	b.changed()
-}
-
-// wait returns when ok holds; the test's deadline ends it otherwise.
-func (b *broker) wait(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(2 * time.Hour) // of the bubble's clock
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("never happened: %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
 }
 
 // Consumer.

@@ -234,8 +234,9 @@ func TestStream_exactly_once_prop(t *testing.T) {
 					s.plan.copart = false
 				}
 				if rnd.IntN(2) == 0 {
+					fate := rand.New(rand.NewPCG(seed, 2)) // the broker's, under its lock
 					s.txnErr = func(_ string, n int) error {
-						switch rnd.IntN(12) {
+						switch fate.IntN(12) {
 						case 0:
 							return fault.New(fault.Retry, "kafka.away", "try again")
 						case 1:
@@ -392,6 +393,7 @@ func TestStream_transactions_are_big(t *testing.T) {
 		if got := len(s.rows()); got != 20_000 {
 			t.Fatalf("%d rows", got)
 		}
+		s.transactions()
 		with := 0
 		for _, n := range s.sizes {
 			if n > 0 {
@@ -489,13 +491,13 @@ func TestStream_pause(t *testing.T) {
 		s.tasks[0].Pause()
 		synctest.Wait()
 		s.put("r", "k", "c", 1000)
-		before := s.txns
+		before := s.transactions()
 		time.Sleep(25 * time.Hour)
 		if got := s.rows(); !slices.Equal(got, []string{"a-b"}) {
 			t.Errorf("rows while paused %v", got)
 		}
-		if s.txns != before+2 {
-			t.Errorf("%d commits in a day of pause, of 2 partitions", s.txns-before)
+		if n := s.transactions() - before; n != 2 {
+			t.Errorf("%d commits in a day of pause, of 2 partitions", n)
 		}
 		s.tasks[0].Resume()
 		time.Sleep(time.Second)
