@@ -409,6 +409,9 @@ func validationCase(c *golden.VectorCase) error {
 
 func TestGoldenMongosinkConfigDef(t *testing.T) {
 	text, err := fs.ReadFile(golden.Root(), area+"/configdef.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("there is no recorded definition among these vectors")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
