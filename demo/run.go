@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -115,7 +116,10 @@ func watch(ctx context.Context, o settings, s *servers, docs *documents, url str
 			last, moved = sum, time.Now()
 		}
 		if time.Since(moved) > patience {
-			return fmt.Errorf("nothing has moved for %v: %d of %d documents\n%s", patience, n, len(truth.Pairs), states(ctx, url))
+			return fmt.Errorf("nothing has moved for %v: %d of %d documents\n%s", patience, n, len(truth.Pairs), statuses(ctx, url))
+		}
+		if err := failed(ctx, url, "orders-payments-join", "mongodb-sink"); err != nil {
+			return err
 		}
 		if err := wait(ctx, 250*time.Millisecond); err != nil {
 			return fmt.Errorf("interrupted at %d of %d documents", n, len(truth.Pairs))
@@ -123,21 +127,43 @@ func watch(ctx context.Context, o settings, s *servers, docs *documents, url str
 	}
 }
 
-// states is the status of all connectors, for the text of an error.
-func states(ctx context.Context, url string) string {
+// failed reports the first FAILED task of the connectors, which nothing but a
+// restart would bring back.
+func failed(ctx context.Context, url string, connectors ...string) error {
+	for _, c := range connectors {
+		_, answer, err := request(ctx, http.MethodGet, url+"/connectors/"+c+"/status", nil)
+		if err != nil {
+			return err
+		}
+		var status struct {
+			Tasks []struct {
+				ID           int
+				State, Trace string
+			}
+		}
+		if json.Unmarshal(answer, &status) != nil {
+			continue // not there yet
+		}
+		for _, task := range status.Tasks {
+			if task.State == "FAILED" {
+				return fmt.Errorf("task %d of %s is FAILED: %s", task.ID, c, task.Trace)
+			}
+		}
+	}
+	return nil
+}
+
+// statuses is the status of all connectors, for the text of an error.
+func statuses(ctx context.Context, url string) string {
 	_, answer, err := request(ctx, http.MethodGet, url+"/connectors?expand=status", nil)
 	if err != nil {
 		return err.Error()
 	}
-	var all any
-	if json.Unmarshal(answer, &all) != nil {
+	var pretty bytes.Buffer
+	if json.Indent(&pretty, answer, "", "  ") != nil {
 		return string(answer)
 	}
-	pretty, err := json.MarshalIndent(all, "", "  ")
-	if err != nil {
-		return string(answer)
-	}
-	return string(pretty)
+	return pretty.String()
 }
 
 func isTerminal(w io.Writer) bool {
