@@ -222,7 +222,7 @@ func (h *Herder) Run(ctx context.Context) error {
 }
 
 func (h *Herder) drain(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, h.s.StopTimeout)
+	limited, cancel := context.WithTimeout(ctx, h.s.StopTimeout)
 	defer cancel()
 	var stops []<-chan struct{}
 	h.inLoop(func() {
@@ -230,10 +230,10 @@ func (h *Herder) drain(ctx context.Context) {
 		h.membership.Store(nil)
 		stops = h.stopAll()
 	})
-	if !waitAll(ctx, stops) {
+	if !waitAll(limited, stops) {
 		h.log.Warn("tasks did not stop in time and are abandoned", "timeout", h.s.StopTimeout)
 	}
-	h.statuses.flush(ctx)
+	h.flush(ctx)
 }
 
 // waitJobs waits for what runs beside the loop. A plugin that hangs is left behind.

@@ -296,14 +296,14 @@ func TestTaskConfigsFail(t *testing.T) {
 	})
 }
 
-// TestTaskConfigsRetry: what time heals is tried again, with back-off.
+// TestTaskConfigsRetry: a plugin that could not is asked again, with back-off.
 func TestTaskConfigsRetry(t *testing.T) {
 	inWorld(t, func(w *world, n *node) {
 		began := time.Now()
 		var calls atomic.Int32
 		n.make = func(name string, props map[string]string) ([]map[string]string, error) {
 			if calls.Add(1); time.Since(began) < 10*time.Second {
-				return nil, fault.New(fault.Retry, "test.retry", "not yet")
+				return nil, errors.New("not yet")
 			}
 			return []map[string]string{props}, nil
 		}

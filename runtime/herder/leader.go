@@ -2,6 +2,7 @@ package herder
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -49,8 +50,9 @@ func (h *Herder) configure(c *store.Cluster) {
 	}
 }
 
-// configureOne makes the task configs of one connector beside the loop. What time
-// heals is tried again.
+// configureOne makes the task configs of one connector beside the loop. It is
+// tried again whatever fails, with Java's back-off: what a plugin sees of the
+// outside may change, and nobody else makes them.
 func (h *Herder) configureOne(c *store.Connector, backoff time.Duration) {
 	key := keyOf(c)
 	// From here on it counts as done, so that the loop does not begin again.
@@ -67,17 +69,18 @@ func (h *Herder) configureOne(c *store.Connector, backoff time.Duration) {
 				return // overtaken
 			case err == nil:
 				h.configured[c.Name] = keyOf(now) // with the commit that was just written
-			case fault.Is(err, fault.Retry):
+			default:
 				next := nextBackoff(backoff)
-				h.log.Warn("task configs not written; trying again", "connector", c.Name, "after", next, "err", err)
+				level := slog.LevelDebug
+				if backoff == 0 {
+					level = slog.LevelWarn
+				}
+				h.log.Log(ctx, level, "no task configs; trying again", "connector", c.Name, "after", next, "code", code(err), "err", err)
 				h.after(next, func() {
 					if h.leader && h.configured[c.Name] == key {
 						h.configureOne(c, next)
 					}
 				})
-			default:
-				h.log.Error("task configs not made; change the config or restart the connector",
-					"connector", c.Name, "code", code(err), "err", err)
 			}
 		}
 	})

@@ -168,6 +168,7 @@ func (h *Herder) settle(ctx context.Context, g kafka.Generation) error {
 	h.inLoop(func() {
 		if h.leader != g.Leader {
 			clear(h.configured)
+			h.membership.Store(nil) // until this worker knows who leads now
 		}
 		h.leader = g.Leader
 		if h.heldOver && !g.Leader {

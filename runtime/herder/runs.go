@@ -165,8 +165,8 @@ func (h *Herder) sayConnector(c *store.Connector, r *connectorRun, version strin
 }
 
 // checkConnector has the plugin make task configs, beside the loop: a connector
-// that cannot is FAILED, with the reason; what time heals is tried again. (The
-// leader makes the task configs that count.)
+// that cannot is FAILED, with the reason, until it can: it is tried again as the
+// leader does, who makes the task configs that count.
 func (h *Herder) checkConnector(c *store.Connector, r *connectorRun, version string, backoff time.Duration) {
 	as := r.wantConnector
 	h.job(func(context.Context) func() {
@@ -183,14 +183,12 @@ func (h *Herder) checkConnector(c *store.Connector, r *connectorRun, version str
 				h.log.Error("connector failed", "connector", c.Name, "code", code(err), "err", err)
 				h.say(c.Name, store.ConnectorTask, store.StateFailed, fault.Explain(err), version)
 			}
-			if fault.Is(err, fault.Retry) {
-				next := nextBackoff(backoff)
-				h.after(next, func() {
-					if h.connectors[c.Name] == r && r.wantConnector == as {
-						h.checkConnector(c, r, version, next)
-					}
-				})
-			}
+			next := nextBackoff(backoff)
+			h.after(next, func() {
+				if h.connectors[c.Name] == r && r.wantConnector == as {
+					h.checkConnector(c, r, version, next)
+				}
+			})
 		}
 	})
 }
