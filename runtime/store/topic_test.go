@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,12 +24,12 @@ func TestTopic(t *testing.T) {
 	defer broker.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	places := map[string]int32{}
+	var places sync.Map // key -> partition
 	open := func(topic string, partitions int32) Open {
 		inner := Topic(kafka.Settings{Props: map[string]string{"bootstrap.servers": broker.ListenAddrs()[0]}, Log: quiet()},
 			kafka.TableConfig{Topic: topic, Create: kafka.TopicSpec{Partitions: partitions, Replication: 1}})
 		return func(ctx context.Context, apply func(data.Message)) (Table, error) {
-			return inner(ctx, func(m data.Message) { places[string(m.Key)] = m.Partition; apply(m) })
+			return inner(ctx, func(m data.Message) { places.Store(string(m.Key), m.Partition); apply(m) })
 		}
 	}
 	check := func(err error) {
@@ -79,8 +80,8 @@ func TestTopic(t *testing.T) {
 
 	for _, name := range []string{"offset", "status"} {
 		for _, r := range readTopic(t, name) {
-			if p, ok := places[r.Key]; !ok || p != r.Partition {
-				t.Errorf("%s is in partition %d, want %d", r.Key, p, r.Partition)
+			if p, _ := places.Load(r.Key); p != r.Partition {
+				t.Errorf("%s is in partition %v, want %d", r.Key, p, r.Partition)
 			}
 		}
 	}
