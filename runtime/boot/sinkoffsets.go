@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"culvert/data"
-	"culvert/fault"
 	"culvert/kafka"
+	"culvert/runtime/store"
 )
 
 // sinkOffsets reads and changes the offsets of sinks' consumer groups, in the
@@ -41,22 +41,16 @@ func (s sinkOffsets) All(ctx context.Context, group string) ([]data.Mark, error)
 func (s sinkOffsets) Alter(ctx context.Context, group string, marks []data.Mark) error {
 	set := map[data.TopicPartition]kafka.OffsetMeta{}
 	var forget []data.TopicPartition
-	for _, m := range marks {
-		topic, _ := m.Partition.Lookup("kafka_topic")
-		partition, ok := m.Partition.Lookup("kafka_partition")
-		if topic.Kind() != data.String || !ok {
-			return fault.New(fault.Config, "offsets.shape", "the partition of a sink offset must have kafka_topic and kafka_partition")
-		}
-		tp := data.TopicPartition{Topic: topic.Str(), Partition: int32(partition.Int())}
-		if m.Next.IsNull() {
+	parsed, err := store.ParseSinkOffsets(marks)
+	if err != nil {
+		return err
+	}
+	for tp, offset := range parsed {
+		if offset == nil {
 			forget = append(forget, tp)
 			continue
 		}
-		offset, ok := m.Next.Lookup("kafka_offset")
-		if !ok {
-			return fault.New(fault.Config, "offsets.shape", "the offset of a sink must have kafka_offset")
-		}
-		set[tp] = kafka.OffsetMeta{Offset: offset.Int()}
+		set[tp] = kafka.OffsetMeta{Offset: *offset}
 	}
 	if len(set) > 0 {
 		if err := s.admin.CommitGroupOffsets(ctx, group, set); err != nil {

@@ -246,7 +246,17 @@ func (h *Herder) SetClusterLevel(ctx context.Context, logger, level string) erro
 func (h *Herder) AlterOffsets(ctx context.Context, name string, offsets []data.Mark) (string, error) {
 	err := h.whileStopped(ctx, name, func(c *store.Connector) error {
 		if h.isSink(c) {
-			return h.s.SinkOffsets.Alter(ctx, sinkGroup(c), offsets)
+			err := h.s.SinkOffsets.Alter(ctx, sinkGroup(c), offsets)
+			if f := fault.Of(err); f != nil && f.Code == store.NegativeOffset {
+				return fault.New(fault.Config, f.Code, "Failed to modify offsets for sink connector %s", name).WithFix("%s.", f)
+			}
+			return err
+		}
+		if p, err := h.plugin(c); err == nil && p.CheckOffsets != nil {
+			if err := p.CheckOffsets(c.Config, offsets); err != nil {
+				// Java does not tell the user's mistake from its own here: 500.
+				return fault.New(fault.Fatal, "connect.offsets", "%s", err)
+			}
 		}
 		return h.s.Offsets.Commit(ctx, name, offsets)
 	})
