@@ -329,7 +329,7 @@ func (sh *shard) replay(ctx context.Context) error {
 		return err
 	}
 	sh.in.ClearFailed()
-	if err := sh.process(); err != nil {
+	if err := sh.process(ctx); err != nil {
 		return err
 	}
 	sh.advanceLanes()

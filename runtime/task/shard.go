@@ -283,7 +283,7 @@ func (sh *shard) step(ctx context.Context) error {
 	if err := sh.settleInputs(); err != nil {
 		return err
 	}
-	if err := sh.process(); err != nil {
+	if err := sh.process(ctx); err != nil {
 		return err
 	}
 	if err := sh.settleInputs(); err != nil {
@@ -395,24 +395,40 @@ func decode(c *data.Cell, a *data.Arena) error {
 	return err
 }
 
-// process runs the stateful transformation.
-func (sh *shard) process() error {
+// process runs the stateful transformation. What asks for a wait is called again
+// with the same batches; windows that are lost begin the life anew.
+func (sh *shard) process(ctx context.Context) error {
 	sh.out.Inputs = sh.in.Inputs // shared: Record.Input of the rows counts in them
-	err := sh.stateful.Process(sh.in, sh.out, sh.windows)
-	if err == nil {
-		highest := int64(-1)
-		for _, l := range sh.lanes {
-			highest = max(highest, l.time)
-		}
-		for _, t := range sh.times {
-			highest = max(highest, t)
-		}
-		if highest >= 0 {
-			err = sh.stateful.Advance(highest, sh.out, sh.windows)
-		}
+	err := sh.again(ctx, func() error { return sh.stateful.Process(sh.in, sh.out, sh.windows) })
+	if err != nil {
+		return err
 	}
-	if err != nil && (fault.Is(err, fault.Retry) || state.IsLost(err)) {
-		return fmt.Errorf("%w: %w", errAgain, err)
+	highest := int64(-1)
+	for _, l := range sh.lanes {
+		highest = max(highest, l.time)
+	}
+	for _, t := range sh.times {
+		highest = max(highest, t)
+	}
+	if highest < 0 {
+		return nil
+	}
+	return sh.again(ctx, func() error { return sh.stateful.Advance(highest, sh.out, sh.windows) })
+}
+
+// again calls f until it no longer asks for a wait.
+func (sh *shard) again(ctx context.Context, f func() error) error {
+	lost := error(nil)
+	err := sh.retry.do(ctx, sh.st.cfg.Name, func() error {
+		err := f()
+		if state.IsLost(err) {
+			lost = err
+			return nil
+		}
+		return err
+	})
+	if lost != nil {
+		return fmt.Errorf("%w: %w", errAgain, lost)
 	}
 	return err
 }
