@@ -357,6 +357,7 @@ func (t *toConnect) union(s *data.Schema, n *Node, doc string) (*data.Schema, er
 		setParam(s, generalizedUnion, s.Name)
 	}
 	taken := map[string]bool{}
+	n.slots = nil
 	for i, b := range n.Branches {
 		if b.Type == Null {
 			s.Optional = true

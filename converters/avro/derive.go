@@ -336,7 +336,7 @@ func (d *derivation) field(n *Node, name string, s *data.Schema, doc string) err
 	if f.Node, err = d.schema(s, false); err != nil {
 		return err
 	}
-	if string(f.Default) != "null" && f.Node.Type == Union && f.Node.Branches[0].Type == Null {
+	if string(f.Default) != "null" && f.Node.Type == Union && len(f.Node.Branches) > 0 && f.Node.Branches[0].Type == Null {
 		f.Default = nil // Avro wants defaults of the first branch's type
 	}
 	if d.metaData && again && len(s.Params) > 0 && hasNamed(f.Node) {

@@ -17,7 +17,19 @@ import (
 // come first in refs, each after those it needs itself.
 //
 // Like Java's reader it accepts a default that does not fit its field, and ignores it.
-func Parse(text string, refs ...string) (*Node, error) {
+func Parse(text string, refs ...string) (n *Node, err error) {
+	for _, t := range append(refs[:len(refs):len(refs)], text) {
+		if err := bounded(t); err != nil {
+			return nil, err
+		}
+	}
+	// hamba panics on some texts that are no schemas, such as a default for a union
+	// without branches.
+	defer func() {
+		if p := recover(); p != nil {
+			n, err = nil, fmt.Errorf("not an Avro schema: %v", p)
+		}
+	}()
 	cache := &hamba.SchemaCache{}
 	for _, ref := range refs {
 		if _, err := parseTolerant(ref, cache); err != nil {
@@ -29,15 +41,43 @@ func Parse(text string, refs ...string) (*Node, error) {
 		return nil, err
 	}
 	t := translator{nodes: map[string]*Node{}}
-	n, err := t.node(s)
-	if err != nil {
+	if n, err = t.node(s); err != nil {
 		return nil, err
 	}
 	n.measure(map[*Node]bool{})
 	return n, nil
 }
 
-const maxBadDefaults = 100
+const (
+	maxBadDefaults = 100
+	maxSchemaText  = 4 << 20
+	maxSchemaDepth = 500 // brackets within brackets
+)
+
+// bounded refuses texts that no reader should be given: the parsers below recurse.
+func bounded(text string) error {
+	if len(text) > maxSchemaText {
+		return fmt.Errorf("a schema of %d bytes, at most %d are read", len(text), maxSchemaText)
+	}
+	depth := 0
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxSchemaDepth {
+				return fmt.Errorf("a schema nested deeper than %d levels", maxSchemaDepth)
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return nil
+}
 
 func parseTolerant(text string, cache *hamba.SchemaCache) (hamba.Schema, error) {
 	s, err := hamba.ParseWithCache(text, "", cache)

@@ -1,0 +1,8 @@
+package avro
+
+import "net/http"
+
+type (
+	srfakeWriter  = http.ResponseWriter
+	srfakeRequest = *http.Request
+)
