@@ -275,6 +275,7 @@ func (c *cluster) retry(ctx context.Context, what string, f func() error) error 
 	for {
 		err := f()
 		if err == nil {
+			w.ok()
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -314,7 +315,7 @@ func (w *waiter) fail(err error) {
 	if w.since.IsZero() {
 		w.since = time.Now()
 	}
-	if !w.told && time.Since(w.since) >= tellAfter {
+	if !w.told && (time.Since(w.since) >= tellAfter || errors.Is(err, errTimedOut)) {
 		w.told = true
 		w.c.trouble.begin(w.what, err)
 	}
@@ -328,7 +329,13 @@ func (w *waiter) ok() {
 	w.tries, w.since, w.told = 0, time.Time{}, false
 }
 
-func (w *waiter) done() { w.ok() }
+// done ends the activity, whether it came to a good end or not.
+func (w *waiter) done() {
+	if w.told {
+		w.c.trouble.leave()
+	}
+	w.told = false
+}
 
 // next is how long to wait before another try: exponential, with 20 % of jitter,
 // as retry.backoff.ms and retry.backoff.max.ms say (KIP-580).
@@ -375,6 +382,10 @@ func (t *trouble) begin(what string, err error) {
 
 func (t *trouble) end(what string, lasted time.Duration) {
 	t.log.Info("kafka answers again", "for", what, "after", lasted.Round(time.Millisecond))
+	t.leave()
+}
+
+func (t *trouble) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.active--; t.active == 0 && t.tell != nil {

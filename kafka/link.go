@@ -40,6 +40,9 @@ type link struct {
 // the request is not known.
 var errTransport = errors.New("no answer")
 
+// errTimedOut is an answer that did not come in time.
+var errTimedOut = errors.New("the request timed out")
+
 // call sends what f sends, within timeout. When ctx or timeout end first the
 // connection is cut, which is the only way to make sarama return.
 func (l *link) call(ctx context.Context, timeout time.Duration, f func(b *sarama.Broker) error) error {
@@ -83,7 +86,7 @@ func (l *link) explain(ctx, limited context.Context, err error) error {
 		return errClosed
 	}
 	if limited.Err() != nil {
-		err = errors.New("the request timed out")
+		err = errTimedOut
 	}
 	if permanent(err) {
 		return fmt.Errorf("broker %s: %w", l.addr, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +18,8 @@ import (
 )
 
 // The tests in this file run against a real broker, when CULVERT_KAFKA names its
-// bootstrap servers; those that freeze it need CULVERT_KAFKA_PID too.
+// bootstrap servers. The test of outages freezes the process CULVERT_KAFKA_PID, or
+// runs the shell commands CULVERT_DOWN and CULVERT_UP, CULVERT_OUTAGE apart [15s].
 func realBroker(t *testing.T, props ...string) Settings {
 	t.Helper()
 	addr := os.Getenv("CULVERT_KAFKA")
@@ -210,18 +212,30 @@ func TestRealWrongPassword(t *testing.T) {
 	}
 }
 
-// The broker is frozen while a producer, a consumer, a group and transactions are at
-// work: nothing is lost, nothing doubled, and work goes on within 2 s.
-func TestRealFreeze(t *testing.T) {
-	s := realBroker(t)
+// outage gives what takes the broker away and back.
+func outage(t *testing.T) (down, up func() error, lasts time.Duration) {
+	lasts = 15 * time.Second
+	if d, err := time.ParseDuration(os.Getenv("CULVERT_OUTAGE")); err == nil {
+		lasts = d
+	}
+	shell := func(command string) func() error {
+		return func() error { return exec.Command("sh", "-c", command).Run() }
+	}
+	if os.Getenv("CULVERT_DOWN") != "" {
+		return shell(os.Getenv("CULVERT_DOWN")), shell(os.Getenv("CULVERT_UP")), lasts
+	}
 	pid, err := strconv.Atoi(os.Getenv("CULVERT_KAFKA_PID"))
 	if err != nil {
-		t.Skip("CULVERT_KAFKA_PID is not set")
+		t.Skip("neither CULVERT_KAFKA_PID nor CULVERT_DOWN is set")
 	}
-	freeze := 15 * time.Second
-	if d, err := time.ParseDuration(os.Getenv("CULVERT_FREEZE")); err == nil {
-		freeze = d
-	}
+	return func() error { return syscall.Kill(pid, syscall.SIGSTOP) }, func() error { return syscall.Kill(pid, syscall.SIGCONT) }, lasts
+}
+
+// The broker is frozen or down while a producer, a consumer, a group and transactions are at
+// work: nothing is lost, nothing doubled, and work goes on within 2 s.
+func TestRealOutage(t *testing.T) {
+	s := realBroker(t)
+	down, up, lasts := outage(t)
 	ctx := minutes(t, 5)
 	topic, joint := freshTopic(ctx, t, s, 1), freshTopic(ctx, t, s, 1)
 	tp := data.TopicPartition{Topic: topic}
@@ -268,6 +282,8 @@ func TestRealFreeze(t *testing.T) {
 			} else if !fault.Is(err, fault.Retry) {
 				t.Errorf("transaction: %v", err)
 				return
+			} else {
+				t.Logf("%s transaction: %v", time.Now().Format("05.000"), err)
 			}
 			_ = sleep(work, 5*time.Millisecond)
 		}
@@ -289,21 +305,22 @@ func TestRealFreeze(t *testing.T) {
 		}
 	})
 	_ = sleep(ctx, 2*time.Second)
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+	if err := down(); err != nil {
 		t.Fatal(err)
 	}
-	_ = sleep(ctx, freeze)
-	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+	_ = sleep(ctx, lasts)
+	if err := up(); err != nil {
 		t.Fatal(err)
 	}
-	thawed := time.Now()
+	back := time.Now()
+	t.Logf("%s the broker is back", back.Format("05.000"))
 	for _, what := range []string{"read", "run"} {
 		for {
 			mu.Lock()
 			at := last[what]
 			mu.Unlock()
-			if at.After(thawed) {
-				t.Logf("%s went on %v after the thaw", what, at.Sub(thawed))
+			if at.After(back) {
+				t.Logf("%s went on %v after the outage", what, at.Sub(back))
 				break
 			}
 			_ = sleep(ctx, 10*time.Millisecond)
@@ -326,6 +343,6 @@ func TestRealFreeze(t *testing.T) {
 		t.Logf("group: %s", <-g.events)
 	}
 	if err := g.Commit(ctx, map[data.TopicPartition]OffsetMeta{tp: {1, ""}}); err != nil {
-		t.Errorf("commit after the freeze: %v", err)
+		t.Errorf("commit after the outage: %v", err)
 	}
 }
