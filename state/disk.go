@@ -97,6 +97,12 @@ func (d *disk) options() *pebble.Options {
 	return o
 }
 
+// used reports whether there is a database: a worker without a join has none.
+func (d *disk) used() bool {
+	_, err := d.fs.Stat(d.dir)
+	return err == nil
+}
+
 // background reports a failure of Pebble's own work, once while it repeats itself.
 func (d *disk) background(err error) {
 	text := err.Error()

@@ -410,6 +410,9 @@ func TestConcurrentOwners(t *testing.T) {
 func TestDrop(t *testing.T) {
 	s := Open(Options{Dir: "/data", FS: vfs.NewMem()})
 	defer s.Close()
+	if err := s.Drop("never was"); err != nil || s.disk.used() {
+		t.Errorf("a database was made to delete nothing: %v", err)
+	}
 	for _, c := range []string{"gone", "stays"} {
 		l := s.Take(ID{Connector: c, Partition: 1}, 1000)
 		put(t, l, 0, "k", 1, c)

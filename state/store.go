@@ -96,7 +96,7 @@ func (s *Store) Take(id ID, retention ...int64) *Local {
 // Drop removes all that is kept on disk for a connector that no longer exists.
 // Nobody may own windows of it.
 func (s *Store) Drop(connector string) error {
-	if s.disk == nil {
+	if s.disk == nil || !s.disk.used() {
 		return nil
 	}
 	lo := connectorPrefix(connector)
