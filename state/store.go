@@ -10,7 +10,7 @@ import (
 )
 
 // DefaultMemoryBytes is the bound of culvert.state.memory.bytes when it is not set.
-const DefaultMemoryBytes = 128 << 20
+const DefaultMemoryBytes = 256 << 20
 
 // Options say where and how much a Store keeps.
 type Options struct {
