@@ -179,7 +179,7 @@ func goOn(url string, s *servers) string {
 	return fmt.Sprintf(`
 Go on with:
 
-  curl -s %[1]s/connectors?expand=status
+  curl -s '%[1]s/connectors?expand=status'
   curl -s %[1]s/connectors/orders-payments-join/status
   curl -s %[1]s/connectors/mongodb-sink/offsets
   curl -s -X PUT  %[1]s/connectors/mongodb-sink/pause
