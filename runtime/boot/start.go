@@ -230,6 +230,7 @@ func (b *building) build(ctx context.Context) error {
 	})
 	b.closers = append(b.closers, b.closeWorker)
 	s.Worker = b.worker
+	b.validator.Inputs = b.worker.CheckInputs
 	if b.Mode == Standalone {
 		b.herder, err = herder.NewStandalone(s)
 		return err
@@ -322,5 +323,5 @@ func (b *building) plugin(class string) (herder.Plugin, error) {
 	if err != nil {
 		return herder.Plugin{}, err
 	}
-	return herder.Plugin{Kind: p.Kind, Version: cmp.Or(p.Version, ConnectVersion)}, nil
+	return herder.Plugin{Kind: p.Kind, Version: cmp.Or(p.Version, ConnectVersion), CheckOffsets: p.CheckOffsets}, nil
 }

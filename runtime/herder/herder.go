@@ -34,6 +34,8 @@ type Worker interface {
 type Plugin struct {
 	Kind    connectors.Kind
 	Version string
+	// CheckOffsets is that of connectors.Plugin; nil: every offset may be set.
+	CheckOffsets func(props map[string]string, offsets []data.Mark) error
 }
 
 // SinkOffsets are the offsets of the consumer groups of sinks, as partition

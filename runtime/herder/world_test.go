@@ -172,13 +172,13 @@ func (n *node) close() {
 func plugin(class string) (Plugin, error) {
 	switch class {
 	case "Source":
-		return Plugin{connectors.SourceKind, "4.3.1"}, nil
+		return Plugin{Kind: connectors.SourceKind, Version: "4.3.1"}, nil
 	case "Sink":
-		return Plugin{connectors.SinkKind, "4.3.1"}, nil
+		return Plugin{Kind: connectors.SinkKind, Version: "4.3.1"}, nil
 	case "FileStreamSource":
-		return Plugin{connectors.SourceKind, "4.3.1"}, nil
+		return Plugin{Kind: connectors.SourceKind, Version: "4.3.1"}, nil
 	case "FileStreamSink":
-		return Plugin{connectors.SinkKind, "4.3.1"}, nil
+		return Plugin{Kind: connectors.SinkKind, Version: "4.3.1"}, nil
 	}
 	return Plugin{}, fault.New(fault.Config, "plugins.unknown",
 		"Failed to find any class that implements Connector and which name matches %s, available connectors are: Source, Sink", class)
