@@ -56,6 +56,19 @@ func (a *assembly) framework(report *configdef.Report) {
 	}
 }
 
+// fail adds an error to a key, whoever has declared it.
+func (a *assembly) fail(name, text string) {
+	if i, ok := a.at[name]; ok {
+		a.keys[i].value.Errors = append(a.keys[i].value.Errors, text)
+		return
+	}
+	v := &Value{Name: name, Recommended: []string{}, Errors: []string{text}, Visible: true}
+	if given, ok := a.props[name]; ok {
+		v.Value = &given
+	}
+	a.loose = append(a.loose, v)
+}
+
 // connector adds the connector's own keys and what its check says of them.
 func (a *assembly) connector(ctx context.Context, p *connectors.Plugin, q Request) error {
 	done := q.stage("retrieving the configuration definition from the connector")

@@ -22,6 +22,9 @@ type Validator struct {
 	Worker map[string]string
 	// Distributed workers also check what can clash with the cluster.
 	Distributed bool
+	// Inputs asks the cluster whether the topics of a stateful transformation fit
+	// together; an error names its key in Field. Nil: nobody is asked.
+	Inputs func(ctx context.Context, connector string, props map[string]string) error
 	// Resolve replaces variables (${file:…}); nil: none are replaced.
 	Resolve func(props map[string]string) (map[string]string, error)
 }
@@ -78,6 +81,7 @@ func (v *Validator) Validate(ctx context.Context, q Request) (*Answer, error) {
 	if err := a.connector(ctx, plugin, q); err != nil {
 		return nil, err
 	}
+	v.inputs(ctx, a, q)
 	if err := v.extras(a, plugin, report, q); err != nil {
 		return nil, err
 	}
@@ -97,6 +101,23 @@ func (v *Validator) wrongVersion(p *connectors.Plugin, props map[string]string, 
 	a := &assembly{name: props[keyClass], props: props}
 	a.framework(report)
 	return a.answer(), nil
+}
+
+// inputs adds what is wrong with the topics that a stateful transformation reads.
+func (v *Validator) inputs(ctx context.Context, a *assembly, q Request) {
+	if v.Inputs == nil {
+		return
+	}
+	defer q.stage("looking at the topics that the connector's transformations join")()
+	err := v.Inputs(ctx, a.props[keyName], a.props)
+	if err == nil {
+		return
+	}
+	field := keyTransforms
+	if e := fault.Of(err); e != nil && e.Field != "" {
+		field = e.Field
+	}
+	a.fail(field, strings.ReplaceAll(fault.Explain(err), "\n", " "))
 }
 
 // framework validates the keys that are not the connector's own.
