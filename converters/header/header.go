@@ -44,8 +44,8 @@ type Converter struct{}
 
 var bytesSchema = data.Of(data.Bytes)
 
-// Decode guesses what the text is. What nests too deep to be read is bytes, as in
-// Java, where the stack ends.
+// Decode guesses what the text is. What cannot be read at all (it nests too deep, or
+// holds only control characters) is bytes, as in Java.
 func (*Converter) Decode(raw []byte, a *data.Arena) (data.Value, *data.Schema, error) {
 	if raw == nil {
 		return data.Value{}, nil, nil

@@ -11,8 +11,11 @@ import (
 	"culvert/data"
 )
 
-// ErrTooDeep is the error of Parse for a text that nests too deep.
-var ErrTooDeep = errors.New("nested deeper than 500 levels")
+// The errors of Parse, for texts that Java's parser stumbles over too.
+var (
+	ErrTooDeep = errors.New("nested deeper than 500 levels")
+	ErrControl = errors.New("nothing but control characters where a value was expected")
+)
 
 const maxDepth = 500
 
@@ -90,6 +93,9 @@ func (p *parser) value(embedded bool, depth int) (data.Value, *data.Schema, erro
 }
 
 func (p *parser) scalar(token string, embedded bool) (data.Value, *data.Schema, error) {
+	if token == "" {
+		return data.Value{}, nil, ErrControl
+	}
 	first := []rune(token)[0]
 	if unicode.IsDigit(first) {
 		if v, s, ok := p.temporal(token); ok {
