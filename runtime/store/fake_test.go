@@ -27,17 +27,23 @@ func (r recorded) value() []byte {
 	return []byte(*r.Value)
 }
 
+func readTopicFile(name string) ([]recorded, error) {
+	raw, err := os.ReadFile(filepath.Join("testdata", name+"-topic.json"))
+	if err != nil {
+		return nil, err
+	}
+	var topic struct{ Records []recorded }
+	err = json.Unmarshal(raw, &topic)
+	return topic.Records, err
+}
+
 func readTopic(t *testing.T, name string) []recorded {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("testdata", name+"-topic.json"))
+	records, err := readTopicFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var topic struct{ Records []recorded }
-	if err := json.Unmarshal(raw, &topic); err != nil {
-		t.Fatal(err)
-	}
-	return topic.Records
+	return records
 }
 
 // fakeTable is a table that remembers what was written and can be fed.
