@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 
 	"culvert/data"
 	"culvert/fault"
@@ -233,19 +232,14 @@ func (sh *shard) siblings(ctx context.Context) {
 // The positions of all lanes go together, so that an offset and what was made
 // from it are never apart.
 func (sh *shard) offsets() (map[data.TopicPartition]kafka.OffsetMeta, data.Offsets) {
-	sides := make([]int64, len(sh.st.inputs))
-	for i := range sides {
-		sides[i] = math.MinInt64
-	}
-	for _, l := range sh.lanes {
-		sides[l.side] = max(sides[l.side], l.time)
-	}
 	metas := make(map[data.TopicPartition]kafka.OffsetMeta, len(sh.lanes))
 	at := make(data.Offsets, len(sh.lanes))
 	for _, l := range sh.lanes {
 		n := note{Time: l.time, From: l.next, All: sh.all}
-		if l.time >= 0 {
-			n.From = l.trail.from(sides[l.side]-sh.st.retention[l.side], l.next)
+		// The windows' own time, not the lanes': a record that was not kept (a null
+		// value far ahead) does not expire those that were.
+		if kept, any := sh.windows.StreamTime(l.side); any {
+			n.From = l.trail.from(kept-sh.st.retention[l.side], l.next)
 		}
 		metas[l.tp] = n.meta(l.next)
 		at[l.tp] = l.next
