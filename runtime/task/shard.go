@@ -308,6 +308,11 @@ func (sh *shard) settleInputs() error {
 	if err := sh.waitOut(); err != nil {
 		return err
 	}
+	for i, all := 0, sh.in.Failed(); i < len(all); i++ {
+		if all[i].By == "" && all[i].Stage == data.StageTransformation {
+			all[i].By = sh.st.cfg.Class
+		}
+	}
 	var err error
 	sh.letters, err = sh.st.policy.settle(sh.in, sh.letters)
 	return err
