@@ -194,8 +194,10 @@ func TestRetryAfterIsFollowed(t *testing.T) {
 
 func TestAnswersThatAreNoAnswer(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
-		"proxy page": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>not here</html>", http.StatusNotFound) },
-		"no json":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) },
+		"proxy page": func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "<html>not here</html>", http.StatusNotFound)
+		},
+		"no json": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) },
 		"redirect": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)
 		},
