@@ -56,7 +56,7 @@ func OpenAdmin(ctx context.Context, s Settings) (*Admin, error) {
 		return nil, err
 	}
 	a := &Admin{c: c}
-	if _, err := a.Topics(ctx, anyTopic); err != nil {
+	if _, err := a.ClusterID(ctx); err != nil {
 		c.close()
 		return nil, err
 	}

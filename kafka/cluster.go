@@ -29,6 +29,7 @@ type cluster struct {
 	log     *slog.Logger
 	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
 	trouble *trouble
+	create  bool // metadata requests may create topics
 
 	mu      sync.Mutex
 	closed  bool
@@ -81,9 +82,13 @@ func openCluster(s Settings, role Role) (*cluster, error) {
 		opts: opts, base: base, log: s.log(), dial: s.Dial,
 		brokers: map[int32]string{}, links: map[laneKey]*link{}, topics: map[string]*topicView{}, control: -1,
 	}
+	c.create = s.CreateTopics && role == ProducerRole
 	c.trouble = &trouble{log: c.log, tell: s.Waiting}
 	if c.dial == nil {
-		c.dial = (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext
+		// A join may wait for minutes; a host that is gone is noticed in half a minute
+		// all the same. A frozen broker's host still answers.
+		c.dial = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second,
+			Interval: 5 * time.Second, Count: 4}}).DialContext
 	}
 	return c, nil
 }
@@ -135,13 +140,20 @@ func (c *cluster) askAny(ctx context.Context, f func(b *sarama.Broker) error) er
 			addrs = append(addrs, a)
 		}
 	}
-	var last error
+	links := make([]*link, 0, len(addrs))
 	for _, a := range addrs {
 		link, err := c.link(a, mainLane)
 		if err != nil {
 			return err
 		}
-		if err = link.call(ctx, c.opts.requestTimeout, f); err == nil || ctx.Err() != nil || !errors.Is(err, errTransport) {
+		links = append(links, link)
+	}
+	// A link with a request under way may be one to a frozen broker.
+	slices.SortStableFunc(links, func(a, b *link) int { return len(a.turn) - len(b.turn) })
+	var last error
+	for _, link := range links {
+		err := link.call(ctx, c.opts.requestTimeout, f)
+		if err == nil || ctx.Err() != nil || !errors.Is(err, errTransport) {
 			return err
 		}
 		last = err
@@ -153,7 +165,7 @@ func (c *cluster) askAny(ctx context.Context, f func(b *sarama.Broker) error) er
 func (c *cluster) metadata(ctx context.Context, topics []string) (*sarama.MetadataResponse, error) {
 	var resp *sarama.MetadataResponse
 	err := c.askAny(ctx, func(b *sarama.Broker) (err error) {
-		req := &sarama.MetadataRequest{Version: 9, Topics: topics, AllowAutoTopicCreation: c.opts.autoCreate && topics != nil}
+		req := &sarama.MetadataRequest{Version: 9, Topics: topics, AllowAutoTopicCreation: c.create && topics != nil}
 		resp, err = b.GetMetadata(req)
 		return err
 	})

@@ -2,8 +2,10 @@ package kafka
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"reflect"
 	"strconv"
 	"testing"
@@ -298,4 +300,71 @@ func TestReadBatches(t *testing.T) {
 	if got := readBatches(tp, block, 11, true).messages[0].Timestamp; got != 1000+3600000 {
 		t.Errorf("log append time = %d", got)
 	}
+}
+
+// Compaction leaves batches without records; a reader gets past them.
+func TestConsumerEmptyBatch(t *testing.T) {
+	cluster := fakeCluster(t, kfake.NumBrokers(1))
+	ctx, s := within(t), settings(cluster)
+	fill(ctx, t, s, 10)
+	// The partition's log as compaction might leave it: offsets 0 to 9 in one batch
+	// without a record.
+	empty := kmsg.RecordBatch{Magic: 2, PartitionLeaderEpoch: -1, LastOffsetDelta: 9, ProducerID: 7, Length: 49}
+	raw := empty.AppendTo(nil)
+	table := crc32.MakeTable(crc32.Castagnoli)
+	binary.BigEndian.PutUint32(raw[17:], crc32.Checksum(raw[21:], table))
+	cluster.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		for _, topic := range req.(*kmsg.FetchRequest).Topics {
+			for _, p := range topic.Partitions {
+				if p.FetchOffset == 0 {
+					resp := req.ResponseKind().(*kmsg.FetchResponse)
+					part := kmsg.NewFetchResponseTopicPartition()
+					part.Partition, part.HighWatermark, part.LastStableOffset, part.RecordBatches = p.Partition, 10, 10, raw
+					answer := kmsg.NewFetchResponseTopic()
+					answer.Topic, answer.Partitions = topic.Topic, append(answer.Partitions, part)
+					resp.Topics = append(resp.Topics, answer)
+					return resp, nil, true
+				}
+			}
+		}
+		return nil, nil, false
+	})
+	c := openConsumer(ctx, t, s)
+	tp := data.TopicPartition{Topic: "t"}
+	_ = c.Add(ctx, tp, 0)
+	for !c.AtEnd(tp) {
+		if err := c.wait(ctx); err != nil {
+			t.Fatal("the reader hangs at an empty batch")
+		}
+	}
+	if at, _ := c.Position(tp); at != 10 {
+		t.Errorf("position = %d, want 10", at)
+	}
+}
+
+func BenchmarkConsumer(b *testing.B) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, "t"), kfake.SyntheticFetch(kfake.SyntheticBatch{}))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer cluster.Close()
+	ctx := b.Context()
+	c, err := OpenConsumer(ctx, settings(cluster))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	for _, tp := range tps("t", 0, 1, 2) {
+		_ = c.Add(ctx, tp, 0)
+	}
+	var buffer []data.Message
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := 0; n < b.N; n += len(buffer) {
+		if buffer, err = c.Poll(ctx, Limits{Records: 500}, buffer[:0]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
 }

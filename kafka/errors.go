@@ -57,7 +57,7 @@ func answered(what string, e sarama.KError) error {
 	}
 	f := &fault.Error{Class: fault.Fatal, Code: fmt.Sprintf("kafka.error_%d", int16(e)), Err: fmt.Errorf("%s: %w", what, spoken{e})}
 	switch {
-	case retriable(e):
+	case retriable(e), e == sarama.ErrRebalanceInProgress:
 		f.Class = fault.Retry
 	case e == sarama.ErrProducerFenced, e == sarama.ErrInvalidProducerEpoch, e == sarama.ErrFencedInstancedId,
 		e == sarama.ErrUnknownMemberId, e == sarama.ErrIllegalGeneration:

@@ -203,6 +203,21 @@ func TestGroupStaticRestart(t *testing.T) {
 	}
 }
 
+// A static member that stops for good leaves by name, and others take over at once.
+func TestGroupStaticLeave(t *testing.T) {
+	cluster := fakeCluster(t)
+	ctx, s := within(t), settings(cluster)
+	a := member(ctx, t, s, "a")
+	a.expect(ctx, t, "assigned [0 1 2]")
+	b := member(ctx, t, s, "b")
+	b.expect(ctx, t, "assigned [2]")
+	a.stop()
+	b.expect(ctx, t, "revoked", "assigned [0 1 2]")
+	if !b.generation().Leader {
+		t.Error("who is left alone does not lead")
+	}
+}
+
 // Members that the coordinator has forgotten, or that are of an old generation, give
 // their work back and join again.
 func TestGroupLost(t *testing.T) {

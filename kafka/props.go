@@ -35,7 +35,6 @@ type options struct {
 	bufferMemory    int
 	deliveryTimeout time.Duration // 0: endless
 	txnTimeout      time.Duration
-	autoCreate      bool
 
 	fetchMin        int32
 	fetchMax        int32
@@ -139,8 +138,6 @@ var properties = map[string]property{
 		duration(1, func(o *options) *time.Duration { return &o.txnTimeout })},
 	"enable.idempotence": {"p", "true or false", boolean(func(*options, bool) {})},
 	"partitioner.class":  {"p", "absent: partitions are chosen by Java's default rule, murmur2 of the key", setPartitioner},
-	"allow.auto.create.topics": {"pc", "true or false",
-		boolean(func(o *options, b bool) { o.autoCreate = b })},
 
 	"fetch.min.bytes": {"c", "a number of bytes from 0 up",
 		integer(0, math.MaxInt32, func(o *options, n int64) { o.fetchMin = int32(n) })},
@@ -171,8 +168,8 @@ var accepted = map[string]string{
 	"key.serializer": "p", "value.serializer": "p", "key.deserializer": "c", "value.deserializer": "c",
 	"group.id": "c", "group.instance.id": "c", "group.protocol": "c", "enable.auto.commit": "c", "auto.commit.interval.ms": "c",
 	"check.crcs": "c", "exclude.internal.topics": "c", "partition.assignment.strategy": "c", "default.api.timeout.ms": "ca",
-	"internal.leave.group.on.close": "c",
-	"max.block.ms":                  "p", "transactional.id": "p",
+	"internal.leave.group.on.close": "c", "allow.auto.create.topics": "c",
+	"max.block.ms": "p", "transactional.id": "p",
 	"metrics.num.samples": everyRole, "metrics.recording.level": everyRole, "metrics.sample.window.ms": everyRole,
 	"metric.reporters": everyRole, "auto.include.jmx.reporter": everyRole, "enable.metrics.push": everyRole,
 	"send.buffer.bytes": everyRole, "receive.buffer.bytes": everyRole, "client.dns.lookup": everyRole,

@@ -199,6 +199,32 @@ func TestRealStaticRestart(t *testing.T) {
 	}
 }
 
+// A static member that stops for good leaves by name, and others take over at once;
+// Connect's protocol type is as good as the consumer's.
+func TestRealStaticLeave(t *testing.T) {
+	for _, kind := range []string{"consumer", "connect"} {
+		t.Run(kind, func(t *testing.T) {
+			s := realBroker(t)
+			ctx := minutes(t, 2)
+			topic := freshTopic(ctx, t, s, 3)
+			set := func(c *GroupConfig) {
+				c.ID, c.ProtocolType, c.HeartbeatInterval, c.SessionTimeout = topic, kind, 500*time.Millisecond, 30*time.Second
+				c.Protocols = func() []GroupProtocol {
+					return []GroupProtocol{{"range", ConsumerSubscription{Topics: []string{topic}, Generation: -1}.Encode()}}
+				}
+			}
+			a := member(ctx, t, s, "a", set)
+			a.expect(ctx, t, "assigned [0 1 2]")
+			b := member(ctx, t, s, "b", set)
+			b.expect(ctx, t, "assigned [2]")
+			a.stop()
+			begun := time.Now()
+			b.expect(ctx, t, "revoked", "assigned [0 1 2]")
+			t.Logf("the work moved within %v", time.Since(begun))
+		})
+	}
+}
+
 func TestRealWrongPassword(t *testing.T) {
 	s := realBroker(t)
 	host, _, _ := strings.Cut(s.Props["bootstrap.servers"], ":")

@@ -264,7 +264,7 @@ type scramClient struct {
 }
 
 func (s *scramClient) Begin(user, password, authzID string) error {
-	client, err := s.hash.NewClient(user, password, authzID)
+	client, err := s.hash.NewClientUnprepped(user, password, authzID) // Java does not normalise either
 	if err != nil {
 		return err
 	}
