@@ -1,6 +1,7 @@
 package datagen
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -191,11 +192,11 @@ func checkSource(c *Config, k string) error {
 	switch k {
 	case keySchema:
 		if _, err := gen.Parse(c.SchemaText); err != nil {
-			return fmt.Errorf(errParse)
+			return errors.New(errParse)
 		}
 	case keyFile:
 		if _, err := schemaFile(c.SchemaFile); err != nil {
-			return fmt.Errorf(errParse)
+			return errors.New(errParse)
 		}
 	case keyQuickstart:
 		return checkQuickstart(c.Quickstart)
