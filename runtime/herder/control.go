@@ -169,7 +169,7 @@ func (h *Herder) restartHere(m *membership, t group.Task, restart func() bool) e
 	case !m.leader:
 		return forwardTo(m.leaderURL, "Only the leader can process restart requests.")
 	}
-	if owner := h.owner(t); owner != "" && owner != h.s.URL {
+	if owner := h.owner(t); owner != "" && owner != h.member.URL {
 		return forwardTo(owner, "Cannot restart %s since it is not assigned to this member", t)
 	}
 	return errRebalance() // it is ours, and about to start
@@ -185,7 +185,7 @@ func (h *Herder) owner(t group.Task) string {
 	if !ok || s.WorkerID == "" || s.WorkerID == h.s.WorkerID {
 		return ""
 	}
-	u := url.URL{Scheme: "http", Host: s.WorkerID}
+	u := url.URL{Scheme: "http", Host: s.WorkerID, Path: "/"}
 	if mine, err := url.Parse(h.s.URL); err == nil {
 		u.Scheme = mine.Scheme
 	}
@@ -202,23 +202,30 @@ func (h *Herder) Restart(ctx context.Context, r store.Restart) (plan ConnectorSt
 		return plan, notFound("Unknown connector: %s", r.Connector)
 	}
 	err = h.asLeader(ctx, func(ctx context.Context) error {
-		status, err := h.Status(r.Connector)
-		if perr := h.s.Config.PutRestart(ctx, r); perr != nil {
-			return perr
-		}
-		if err != nil {
+		status, statusErr := h.Status(r.Connector)
+		if statusErr != nil {
+			if err := h.s.Config.PutRestart(ctx, r); err != nil {
+				return err
+			}
 			return notFound("Status for connector %s not found", r.Connector)
 		}
 		plan = status
+		var updates []store.Update
 		if restarts(r, plan.Connector, false) {
 			plan.Connector = asRestarting(plan.Connector)
+			updates = append(updates, store.Update{Connector: r.Connector, Task: store.ConnectorTask, Status: plan.Connector})
 		}
 		for n, s := range plan.Tasks { // a copy of the store's
 			if restarts(r, s, true) {
 				plan.Tasks[n] = asRestarting(s)
+				updates = append(updates, store.Update{Connector: r.Connector, Task: n, Status: plan.Tasks[n]})
 			}
 		}
-		return nil
+		// Presumed before it is asked for: a client that waits for RUNNING after our
+		// answer must not be shown the RUNNING of before. What the worker writes when it
+		// acts ends the presumption.
+		h.s.Statuses.Presume(updates...)
+		return h.s.Config.PutRestart(ctx, r)
 	})
 	return plan, err
 }

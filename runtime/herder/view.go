@@ -41,7 +41,16 @@ func (h *Herder) Status(name string) (ConnectorStatus, error) {
 	if !ok || h.s.Config.Snapshot().Connectors[name] == nil {
 		return ConnectorStatus{}, notFound("No status found for connector %s", name)
 	}
-	return ConnectorStatus{Connector: s, Tasks: h.s.Statuses.Tasks(name)}, nil
+	status := ConnectorStatus{Connector: s, Tasks: h.s.Statuses.Tasks(name)}
+	if p, ok := h.s.Statuses.Presumed(name, store.ConnectorTask); ok {
+		status.Connector = p
+	}
+	for n := range status.Tasks {
+		if p, ok := h.s.Statuses.Presumed(name, n); ok {
+			status.Tasks[n] = p
+		}
+	}
+	return status, nil
 }
 
 // TaskStatus returns what was last said of a task.
@@ -49,6 +58,9 @@ func (h *Herder) TaskStatus(name string, task int) (store.Status, error) {
 	s, ok := h.s.Statuses.Task(name, task)
 	if !ok || h.s.Config.Snapshot().Connectors[name] == nil {
 		return store.Status{}, notFound("No status found for task %s-%d", name, task)
+	}
+	if p, ok := h.s.Statuses.Presumed(name, task); ok {
+		return p, nil
 	}
 	return s, nil
 }

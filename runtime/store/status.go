@@ -21,12 +21,13 @@ type StatusStore struct {
 	connectors map[string]Status
 	tasks      map[string]map[int]Status
 	topics     map[string]map[string]TopicUse
+	presumed   map[string]Status // by key of the record
 }
 
 // OpenStatuses reads the status table to its end.
 func OpenStatuses(ctx context.Context, open Open, log *slog.Logger) (*StatusStore, error) {
 	s := &StatusStore{log: log, connectors: map[string]Status{},
-		tasks: map[string]map[int]Status{}, topics: map[string]map[string]TopicUse{}}
+		tasks: map[string]map[int]Status{}, topics: map[string]map[string]TopicUse{}, presumed: map[string]Status{}}
 	t, err := open(ctx, s.apply)
 	if err != nil {
 		return nil, err
@@ -91,6 +92,23 @@ func (s *StatusStore) Write(ctx context.Context, updates ...Update) error {
 	return s.table.Write(ctx, kvs...)
 }
 
+// Presume keeps the states beside those of the records.
+func (s *StatusStore) Presume(updates ...Update) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range updates {
+		s.presumed[string(statusKey(u.Connector, u.Task))] = u.Status
+	}
+}
+
+// Presumed gives a state that no record has confirmed or contradicted yet.
+func (s *StatusStore) Presumed(name string, task int) (Status, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	st, ok := s.presumed[string(statusKey(name, task))]
+	return st, ok
+}
+
 // canWrite is CacheEntry.canWriteSafely: our own record, or one that is not of a
 // later generation than ours.
 func (s *StatusStore) canWrite(u Update) bool {
@@ -131,6 +149,7 @@ func (s *StatusStore) Close() error { return s.table.Close() }
 func (s *StatusStore) apply(m data.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.presumed, string(m.Key))
 	if err := s.take(string(m.Key), m.Value); err != nil {
 		s.log.Error("status record left out", "key", string(m.Key), "partition", m.Partition, "offset", m.Offset, "err", err)
 	}
