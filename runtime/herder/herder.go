@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -142,7 +143,8 @@ func newHerder(s Settings) *Herder {
 }
 
 func (h *Herder) join(config kafka.GroupConfig, open func(kafka.GroupConfig) (Group, error)) (err error) {
-	h.member = &group.Member{URL: h.s.URL, InstanceID: config.InstanceID, Assignors: []group.Assignor{group.Eager{}},
+	// Java's advertised URLs end in a slash.
+	h.member = &group.Member{URL: strings.TrimRight(h.s.URL, "/") + "/", InstanceID: config.InstanceID, Assignors: []group.Assignor{group.Eager{}},
 		Configured: func() group.Configured { return configured(h.s.Config.Snapshot()) },
 		Sync:       h.s.Config.Sync, Log: h.log}
 	h.assignLimit = assignLimit(config.SessionTimeout)

@@ -143,7 +143,7 @@ func (w *world) start(id string, standalone bool) *node {
 		w.t.Fatal(err)
 	}
 	n.conf = conf
-	s := Settings{WorkerID: id, URL: "http://" + id + "/", ClusterID: "cluster", Config: conf, Statuses: statuses, Offsets: offsets,
+	s := Settings{WorkerID: id, URL: "http://" + id, ClusterID: "cluster", Config: conf, Statuses: statuses, Offsets: offsets,
 		Worker: n, Plugin: plugin, TrackTopics: true, Log: w.log.With("worker", id)}
 	if standalone {
 		n.Herder, err = NewStandalone(s)
