@@ -27,10 +27,13 @@ func TestPythonProducer(t *testing.T) {
 	const count = 3000
 	p := &pipeline{name: "python"}
 	for i := range count {
-		p.truth.Pairs = append(p.truth.Pairs, macd.Pair{OrderID: fmt.Sprintf("py-%06d", i), PaymentID: fmt.Sprintf("pay-%06d", i)})
+		order, payment := fmt.Sprintf("py-%06d", i), fmt.Sprintf("pay-%06d", i)
+		p.truth.Orders = append(p.truth.Orders, macd.Order{ID: order})
+		p.truth.Payments = append(p.truth.Payments, macd.Payment{ID: payment, OrderID: order})
+		p.truth.Pairs = append(p.truth.Pairs, macd.Pair{OrderID: order, PaymentID: payment})
 	}
-	p.startJoin(t, w.url)
-	p.startSink(t, w.url)
+	p.startJoin(t, w.url, nil)
+	p.startSink(t, w.url, "KafkaMetaDataStrategy")
 	out, err := exec.CommandContext(t.Context(), filepath.Join(venv, "bin", "python"), "python/producer.py",
 		shared.kafka.Addr, shared.registry.URL, "python_orders", "python_payments", fmt.Sprint(count)).CombinedOutput()
 	if err != nil {

@@ -25,28 +25,84 @@ import (
 // counts are how often each pair was found.
 type counts map[macd.Pair]int
 
-// against compares with the truth: none missing, none doubled, none invented.
-func (c counts) against(pairs []macd.Pair) error {
-	want := map[macd.Pair]bool{}
+// equal compares with what there must be: none missing, none doubled, none invented.
+func (c counts) equal(want counts) error {
 	var missing, doubled, invented []string
-	for _, p := range pairs {
-		want[p] = true
-		if c[p] == 0 {
-			missing = append(missing, p.PaymentID)
+	for p, n := range want {
+		if c[p] < n {
+			missing = append(missing, fmt.Sprintf("%s %d of %d", p.PaymentID, c[p], n))
 		}
 	}
 	for p, n := range c {
-		if !want[p] {
+		switch {
+		case want[p] == 0:
 			invented = append(invented, fmt.Sprint(p))
-		} else if n > 1 {
-			doubled = append(doubled, fmt.Sprintf("%s×%d", p.PaymentID, n))
+		case n > want[p]:
+			doubled = append(doubled, fmt.Sprintf("%s %d for %d", p.PaymentID, n, want[p]))
 		}
 	}
 	if len(missing)+len(doubled)+len(invented) == 0 {
 		return nil
 	}
-	return fmt.Errorf("of %d pairs: %d missing %s, %d doubled %s, %d invented %s", len(pairs),
+	return fmt.Errorf("of %d pairs: %d missing %s, %d doubled %s, %d invented %s", len(want),
 		len(missing), some(missing), len(doubled), some(doubled), len(invented), some(invented))
+}
+
+func (c counts) total() (n int) {
+	for _, each := range c {
+		n += each
+	}
+	return n
+}
+
+func once(pairs []macd.Pair) counts {
+	c := counts{}
+	for _, p := range pairs {
+		c[p]++
+	}
+	return c
+}
+
+// input is a record of an input topic, as far as the join looks at it.
+type input struct {
+	orderID, paymentID string
+	at                 int64
+}
+
+// expectedRows is the join, done the simplest way, over what the topics hold.
+func expectedRows(orders, payments []input) counts {
+	byOrder := map[string][]input{}
+	for _, o := range orders {
+		byOrder[o.orderID] = append(byOrder[o.orderID], o)
+	}
+	want := counts{}
+	for _, p := range payments {
+		for _, o := range byOrder[p.orderID] {
+			if apart := p.at - o.at; max(apart, -apart) <= macd.Window.Milliseconds() {
+				want[macd.Pair{OrderID: o.orderID, PaymentID: p.paymentID}]++
+			}
+		}
+	}
+	return want
+}
+
+// covers checks that the topics hold every order and payment, and no others.
+func covers(orders, payments []input, truth macd.Truth) error {
+	madeOrders, madePayments := counts{}, counts{}
+	for _, o := range truth.Orders {
+		madeOrders[macd.Pair{OrderID: o.ID}] = 1
+	}
+	for _, p := range truth.Payments {
+		madePayments[macd.Pair{OrderID: p.OrderID, PaymentID: p.ID}] = 1
+	}
+	seen := func(records []input) counts {
+		c := counts{}
+		for _, r := range records {
+			c[macd.Pair{OrderID: r.orderID, PaymentID: r.paymentID}] = 1
+		}
+		return c
+	}
+	return errors.Join(seen(orders).equal(madeOrders), seen(payments).equal(madePayments))
 }
 
 func some(list []string) []string {
@@ -56,6 +112,17 @@ func some(list []string) []string {
 
 // rowsOf reads a joined topic as a read_committed reader sees it, to its end.
 func rowsOf(t *testing.T, topic string) counts {
+	t.Helper()
+	rows := counts{}
+	for _, r := range readTopic(t, topic) {
+		rows[macd.Pair{OrderID: r.orderID, PaymentID: r.paymentID}]++
+	}
+	return rows
+}
+
+// readTopic reads what a read_committed reader sees, to the end of the topic. The
+// key of every record must be its order_id.
+func readTopic(t *testing.T, topic string) []input {
 	t.Helper()
 	cfg := sarama.NewConfig()
 	cfg.Version = sarama.V3_6_0_0
@@ -74,18 +141,18 @@ func rowsOf(t *testing.T, topic string) counts {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := counts{}
+	var records []input
 	decode := rowDecoder(t)
 	for _, p := range partitions {
 		readPartition(t, client, consumer, topic, p, func(m *sarama.ConsumerMessage) {
-			pair := decode(m)
-			if pair.OrderID != string(m.Key) {
-				t.Errorf("row of %v has the key %q", pair, m.Key)
+			r := decode(m)
+			if r.orderID != string(m.Key) {
+				t.Errorf("record %v of %s has the key %q", r, topic, m.Key)
 			}
-			rows[pair]++
+			records = append(records, r)
 		})
 	}
-	return rows
+	return records
 }
 
 // readPartition reads to the last stable offset. Transaction markers take offsets
@@ -120,9 +187,9 @@ func readPartition(t *testing.T, client sarama.Client, consumer sarama.Consumer,
 }
 
 // rowDecoder reads order_id and payment_id of Avro rows in the registry's format.
-func rowDecoder(t *testing.T) func(m *sarama.ConsumerMessage) macd.Pair {
+func rowDecoder(t *testing.T) func(m *sarama.ConsumerMessage) input {
 	schemas := map[uint32]avro.Schema{}
-	return func(m *sarama.ConsumerMessage) macd.Pair {
+	return func(m *sarama.ConsumerMessage) input {
 		if len(m.Value) < 5 || m.Value[0] != 0 {
 			t.Fatalf("offset %d of %s is not in the registry's format: %x", m.Offset, m.Topic, m.Value)
 		}
@@ -139,7 +206,11 @@ func rowDecoder(t *testing.T) func(m *sarama.ConsumerMessage) macd.Pair {
 		if err := avro.Unmarshal(schemas[id], m.Value[5:], &row); err != nil {
 			t.Fatal(err)
 		}
-		return macd.Pair{OrderID: fmt.Sprint(row["order_id"]), PaymentID: fmt.Sprint(row["payment_id"])}
+		r := input{orderID: fmt.Sprint(row["order_id"]), at: m.Timestamp.UnixMilli()}
+		if id, ok := row["payment_id"]; ok {
+			r.paymentID = fmt.Sprint(id)
+		}
+		return r
 	}
 }
 
