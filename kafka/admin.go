@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/IBM/sarama"
 
@@ -163,6 +164,43 @@ func (a *Admin) TopicConfigs(ctx context.Context, topic string) (map[string]stri
 		return nil
 	})
 	return configs, err
+}
+
+// AutoCreateTopics reports whether the brokers create topics that clients ask for
+// (auto.create.topics.enable), so that the worker can do what Java's producer makes
+// the broker do. Without the right to look it is Kafka's default: true.
+func (a *Admin) AutoCreateTopics(ctx context.Context) (bool, error) {
+	const what, key = "read the brokers' configs", "auto.create.topics.enable"
+	enabled := true
+	err := a.try(ctx, what, func(ctx context.Context) error {
+		if _, err := a.c.metadata(ctx, []string{anyTopic}); err != nil {
+			return err
+		}
+		broker := a.c.controller()
+		var resp *sarama.DescribeConfigsResponse
+		err := a.c.ask(ctx, broker, mainLane, a.c.opts.requestTimeout, func(b *sarama.Broker) (err error) {
+			resp, err = b.DescribeConfigs(&sarama.DescribeConfigsRequest{Version: 4, Resources: []*sarama.ConfigResource{
+				{Type: sarama.BrokerResource, Name: strconv.Itoa(int(broker)), ConfigNames: []string{key}}}})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, r := range resp.Resources {
+			if code := sarama.KError(r.ErrorCode); code == sarama.ErrClusterAuthorizationFailed {
+				return nil
+			} else if code != sarama.ErrNoError {
+				return answered(what, code)
+			}
+			for _, e := range r.Configs {
+				if e.Name == key {
+					enabled = e.Value != "false"
+				}
+			}
+		}
+		return nil
+	})
+	return enabled, err
 }
 
 // CreateTopic creates a topic and waits until every broker asked knows it. One

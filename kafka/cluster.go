@@ -29,7 +29,6 @@ type cluster struct {
 	log     *slog.Logger
 	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
 	trouble *trouble
-	create  bool // metadata requests may create topics
 
 	mu      sync.Mutex
 	closed  bool
@@ -82,7 +81,6 @@ func openCluster(s Settings, role Role) (*cluster, error) {
 		opts: opts, base: base, log: s.log(), dial: s.Dial,
 		brokers: map[int32]string{}, links: map[laneKey]*link{}, topics: map[string]*topicView{}, control: -1,
 	}
-	c.create = s.CreateTopics && role == ProducerRole
 	c.trouble = &trouble{log: c.log, tell: s.Waiting}
 	if c.dial == nil {
 		// A join may wait for minutes; a host that is gone is noticed in half a minute
@@ -165,7 +163,7 @@ func (c *cluster) askAny(ctx context.Context, f func(b *sarama.Broker) error) er
 func (c *cluster) metadata(ctx context.Context, topics []string) (*sarama.MetadataResponse, error) {
 	var resp *sarama.MetadataResponse
 	err := c.askAny(ctx, func(b *sarama.Broker) (err error) {
-		req := &sarama.MetadataRequest{Version: 9, Topics: topics, AllowAutoTopicCreation: c.create && topics != nil}
+		req := &sarama.MetadataRequest{Version: 9, Topics: topics, AllowAutoTopicCreation: false}
 		resp, err = b.GetMetadata(req)
 		return err
 	})
@@ -284,22 +282,29 @@ func (c *cluster) close() {
 func (c *cluster) retry(ctx context.Context, what string, f func() error) error {
 	w := c.waiter(what)
 	defer w.done()
+	var last error // why it did not work; says more than that the time is over
 	for {
 		err := f()
 		if err == nil {
 			w.ok()
 			return nil
 		}
-		if ctx.Err() != nil {
-			return unreachable(what, ctx.Err())
-		}
-		if !waitable(err) {
+		if ctx.Err() == nil && !waitable(err) {
 			return unreachable(what, err)
 		}
-		w.fail(err)
-		if w.pause(ctx) != nil {
-			return unreachable(what, fmt.Errorf("%w (%w)", ctx.Err(), err))
+		if ctx.Err() == nil || last == nil {
+			last = err
 		}
+		if ctx.Err() == nil {
+			w.fail(err)
+		}
+		if w.pause(ctx) == nil {
+			continue
+		}
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return unreachable(what, last)
+		}
+		return unreachable(what, fmt.Errorf("%w (%w)", ctx.Err(), last))
 	}
 }
 

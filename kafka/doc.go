@@ -17,6 +17,6 @@
 //	table.go     a compacted topic, read into memory and written to
 //
 // Outages of brokers are waited out: no call returns an error because a broker
-// is away, except where its comment says Retry. No client makes a broker create a
-// topic by asking for its metadata, unless Settings.CreateTopics lets a producer.
+// is away, except where its comment says Retry. No client ever makes a broker
+// create a topic by asking for its metadata.
 package kafka

@@ -36,8 +36,8 @@ type Generation struct {
 	Leader   bool
 }
 
-// GroupConfig says what a group is and what its member does. All callbacks are
-// made by the goroutine of Run, one at a time; heartbeats go on meanwhile.
+// GroupConfig says what a group is and what its member does. The callbacks are
+// made on behalf of Run, one at a time; heartbeats go on meanwhile.
 type GroupConfig struct {
 	ID           string
 	ProtocolType string // "connect" or "consumer"

@@ -14,12 +14,12 @@ import (
 
 // errAgain asks for another join without a back-off: the coordinator has told us
 // how to do it right.
-var errAgain = errors.New("join again")
+var errAgain = &fault.Error{Class: fault.Retry, Code: "kafka.rebalance", Err: errors.New("the coordinator asks to join again")}
 
 // join becomes a member and returns the assignment. It waits out outages and
 // rebalances of others.
 func (g *Group) join(ctx context.Context, w *waiter) ([]byte, error) {
-	for {
+	for again := 0; ; {
 		assignment, err := g.joinOnce(ctx)
 		switch {
 		case err == nil:
@@ -28,7 +28,9 @@ func (g *Group) join(ctx context.Context, w *waiter) ([]byte, error) {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case errors.Is(err, errAgain):
-			continue
+			if again++; again%3 != 0 { // a coordinator that never has enough is no reason to spin
+				continue
+			}
 		case !waitable(err):
 			return nil, unreachable("join group "+g.config.ID, err)
 		}

@@ -114,6 +114,20 @@ func TestRealTxn(t *testing.T) {
 	}
 }
 
+// The broker of these tests runs with auto.create.topics.enable=false.
+func TestRealAutoCreate(t *testing.T) {
+	s := realBroker(t)
+	ctx := minutes(t, 1)
+	a, err := OpenAdmin(ctx, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if auto, err := a.AutoCreateTopics(ctx); err != nil || auto {
+		t.Errorf("AutoCreateTopics = %v, %v", auto, err)
+	}
+}
+
 func TestRealTxnTimeout(t *testing.T) {
 	s := realBroker(t, "transaction.timeout.ms", "1000")
 	ctx := minutes(t, 2)

@@ -18,10 +18,6 @@ type Settings struct {
 	Log *slog.Logger
 	// Dial makes connections; nil: a net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// CreateTopics lets a producer's requests make the broker create a missing topic
-	// by its own defaults, if its auto.create.topics.enable says so, as Java's producer
-	// does. No other client ever does that.
-	CreateTopics bool
 	// Waiting, when set, is told why a client waits ("no broker answers: …") when an
 	// outage begins, and "" when it has ended. It may be called from any goroutine
 	// and must not block.
