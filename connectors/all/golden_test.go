@@ -10,8 +10,8 @@ import (
 
 	"culvert/connectors/all"
 	"culvert/internal/golden"
+	"culvert/internal/plugintest"
 	"culvert/runtime/plugins"
-	"culvert/runtime/plugins/plugintest"
 )
 
 const version = "4.3.1"

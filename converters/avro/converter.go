@@ -24,6 +24,7 @@ func Plugin() converters.Plugin {
 	return converters.Plugin{
 		Class:   Class,
 		Aliases: []string{"AvroConverter", "Avro"},
+		Sides:   []converters.Side{converters.Key, converters.Value},
 		Spec:    func() []configdef.Spec { return def().Specs() },
 		Check: func(props map[string]string, _ converters.Side) *configdef.Report {
 			_, report := def().Parse(props)

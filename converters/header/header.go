@@ -20,6 +20,7 @@ func Plugin() converters.Plugin {
 	return converters.Plugin{
 		Class:   Class,
 		Aliases: []string{"SimpleHeaderConverter", "Simple"},
+		Sides:   []converters.Side{converters.Header},
 		Spec:    func() []configdef.Spec { return nil },
 		Check: func(props map[string]string, _ converters.Side) *configdef.Report {
 			return configdef.Validate(nil, props)

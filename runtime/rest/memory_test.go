@@ -12,8 +12,8 @@ import (
 	"culvert/connectors/all"
 	"culvert/data"
 	"culvert/fault"
+	"culvert/internal/plugintest"
 	"culvert/runtime/plugins"
-	"culvert/runtime/plugins/plugintest"
 	"culvert/runtime/rest"
 	"culvert/runtime/store"
 )
