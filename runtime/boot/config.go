@@ -215,20 +215,29 @@ func ParseConfig(mode Mode, props map[string]string) (Config, []string, error) {
 	if c.ConfigTopic.Name != "" {
 		c.ConfigTopic.Partitions = 1 // DistributedConfig: the order of its records is the log's
 	}
-	if errs := r.Errors(); len(errs) > 0 {
-		return c, nil, &ConfigErrors{Sentences: errs, Keys: failedKeys(r)}
+	if bad := errorsOf(r); len(bad.Keys) > 0 {
+		return c, nil, bad
 	}
 	return c, unknownKeys(r.Unknown, mode), nil
 }
 
-func failedKeys(r *configdef.Report) []string {
-	var keys []string
+// errorsOf takes the first error of each key, the one that says what is wrong, and
+// adds what would be right.
+func errorsOf(r *configdef.Report) *ConfigErrors {
+	bad := &ConfigErrors{}
 	for i := range r.Results {
-		for range r.Results[i].Errors {
-			keys = append(keys, r.Results[i].Spec.Name)
+		res := &r.Results[i]
+		if len(res.Errors) == 0 {
+			continue
 		}
+		sentence := res.Errors[0]
+		if text, ok := res.Spec.DefaultText(); ok && text != "" {
+			sentence += fmt.Sprintf(" (the default is %s)", text)
+		}
+		bad.Keys = append(bad.Keys, res.Spec.Name)
+		bad.Sentences = append(bad.Sentences, sentence)
 	}
-	return keys
+	return bad
 }
 
 // ConfigErrors are all errors of a worker's configuration: a sentence and its

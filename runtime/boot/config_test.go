@@ -41,8 +41,7 @@ func TestParseConfig(t *testing.T) {
 		{
 			name: "bad number", mode: Distributed, props: distributedProps("offset.flush.interval.ms", "soon"),
 			errors: []string{
-				"Invalid value soon for configuration offset.flush.interval.ms: Not a number of type LONG",
-				"Invalid value null for configuration offset.flush.interval.ms: Value must be non-null",
+				"Invalid value soon for configuration offset.flush.interval.ms: Not a number of type LONG (the default is 60000)",
 			},
 		},
 		{
@@ -51,7 +50,7 @@ func TestParseConfig(t *testing.T) {
 		},
 		{
 			name: "https", mode: Distributed, props: distributedProps("listeners", "https://:8443"),
-			errors: []string{"Invalid value https://:8443 for configuration listeners: only http is served so far; put a proxy that ends TLS in front, or use http"},
+			errors: []string{"Invalid value https://:8443 for configuration listeners: only http is served so far; put a proxy that ends TLS in front, or use http (the default is http://:8083)"},
 		},
 	}
 	for _, tt := range tests {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -119,8 +120,16 @@ func checkClasses(o Options, registry *plugins.Registry) error {
 		kafka.Role
 		prefix string
 	}{{kafka.AdminRole, ""}, {kafka.ProducerRole, "producer."}, {kafka.ConsumerRole, "consumer."}, {kafka.AdminRole, "admin."}} {
-		if _, err := kafka.CheckProps(clientProps(o.Config.Props, role.prefix), role.Role); err != nil {
-			bad.Keys = append(bad.Keys, role.prefix+cmp.Or(fieldOf(err), "bootstrap.servers"))
+		_, err := kafka.CheckProps(clientProps(o.Config.Props, role.prefix), role.Role)
+		if err == nil {
+			continue
+		}
+		key := cmp.Or(fieldOf(err), "bootstrap.servers")
+		if _, own := o.Config.Props[role.prefix+key]; own {
+			key = role.prefix + key
+		}
+		if !slices.Contains(bad.Keys, key) { // a key without a prefix is every role's
+			bad.Keys = append(bad.Keys, key)
 			bad.Sentences = append(bad.Sentences, fault.Explain(err))
 		}
 	}
