@@ -15,8 +15,7 @@ func serve(t *testing.T, m *memory, change ...func(*rest.Config)) *httptest.Serv
 	c := rest.Config{
 		Herder: m, Loggers: m.loggers, Version: version, Commit: "none", TopicTracking: true, TopicReset: true,
 		AllowOrigin: "http://ui.example", AllowMethods: "GET,POST,PUT,DELETE",
-		Validator: &plugins.Validator{Plugins: m.plugins, Distributed: true, Worker: map[string]string{"group.id": "culvert",
-			"key.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter": "org.apache.kafka.connect.json.JsonConverter"}},
+		Validator: validatorOf(m),
 	}
 	for _, f := range change {
 		f(&c)
@@ -24,6 +23,11 @@ func serve(t *testing.T, m *memory, change ...func(*rest.Config)) *httptest.Serv
 	s := httptest.NewServer(rest.New(c))
 	t.Cleanup(s.Close)
 	return s
+}
+
+func validatorOf(m *memory) *plugins.Validator {
+	return &plugins.Validator{Plugins: m.plugins, Distributed: true, Worker: map[string]string{"group.id": "culvert",
+		"key.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter": "org.apache.kafka.connect.json.JsonConverter"}}
 }
 
 // needsWork are conversations about what connectors do; the worker's own tests

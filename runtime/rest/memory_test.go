@@ -26,13 +26,14 @@ type memory struct {
 	plugins  *plugins.Registry
 	configs  *store.ConfigStore
 	loggers  *rest.Loggers
+	writing  sync.Mutex // one Replace at a time
 	mu       sync.Mutex
 	statuses map[string]rest.ConnectorStatus // guarded by mu
 	forward  error
 	held     chan struct{} // closed: nothing is held up
 }
 
-func newMemory(t *testing.T) *memory {
+func newMemory(t testing.TB) *memory {
 	t.Helper()
 	configs, err := store.OpenConfig(t.Context(), store.Memory(), nil)
 	if err != nil {
@@ -120,6 +121,8 @@ func (m *memory) Put(ctx context.Context, name string, props map[string]string) 
 }
 
 func (m *memory) Replace(ctx context.Context, name string, props map[string]string, seq int64) (*store.Connector, error) {
+	m.writing.Lock()
+	defer m.writing.Unlock()
 	c, err := m.Connector(name)
 	if err != nil {
 		return nil, err
