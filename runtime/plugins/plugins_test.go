@@ -319,3 +319,14 @@ func TestClientTable(t *testing.T) {
 		}
 	}
 }
+
+func TestTypos(t *testing.T) {
+	v := &Validator{Plugins: testRegistry(t)}
+	props := map[string]string{"connector.class": "MySink", "topics": "t", "task.max": "2", "errors.tolerence": "all", "my.own.note": "x",
+		"key.converter.schemas.enable": "false", "consumer.override.isolation.levle": "x", "name": "n", "topic": "t"}
+	_, a := errorsOf(t, v, Request{Props: props})
+	want := []Typo{{"errors.tolerence", "errors.tolerance"}, {"task.max", "tasks.max"}, {"topic", "topics"}}
+	if got := a.Typos(props); !slices.Equal(got, want) {
+		t.Errorf("typos %v, want %v", got, want)
+	}
+}

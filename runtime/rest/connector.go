@@ -121,11 +121,15 @@ func (s *Server) store(ctx context.Context, p *props, write func() (*store.Conne
 	return write()
 }
 
-// check is nil for a valid config.
+// check is nil for a valid config. Keys that look misspelt are logged: nobody
+// refuses them, as in Java.
 func (s *Server) check(ctx context.Context, config map[string]string, nulls []string) error {
 	answer, err := s.runValidation(ctx, config, nulls)
 	if err != nil {
 		return err
+	}
+	for _, typo := range answer.Typos(config) {
+		s.Log.Warn("unknown key in the configuration of a connector", "connector", config["name"], "key", typo.Key, "meant", typo.Meant)
 	}
 	return answer.Err()
 }

@@ -3,6 +3,7 @@ package rest
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -44,11 +45,14 @@ type errorMessage struct {
 // fail writes the answer of an error: ConnectExceptionMapper.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	code, text := answerOf(err)
-	if code >= http.StatusInternalServerError {
-		s.Log.Error("request failed", "method", r.Method, "path", r.URL.EscapedPath(), "err", fault.Explain(err))
-	} else {
-		s.Log.Debug("request refused", "method", r.Method, "path", r.URL.EscapedPath(), "status", code, "err", fault.Explain(err))
+	level := slog.LevelDebug
+	switch {
+	case code >= http.StatusInternalServerError:
+		level = slog.LevelError
+	case code == http.StatusBadRequest:
+		level = slog.LevelWarn // the answer is Java's text; the remedy stands here
 	}
+	s.Log.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.EscapedPath(), "status", code, "err", fault.Explain(err))
 	_ = reply(w, code, errorMessage{code, text}) // reply never fails
 }
 
