@@ -277,13 +277,16 @@ func (s *Server) putConfig(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) patchConfig(w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(r)
-	if err != nil {
-		return err
-	}
 	name := pathVar(r, "connector")
-	patch, err := parseProps(body)
+	body, err := readBody(r)
+	var patch *props
+	if err == nil {
+		patch, err = parseProps(body)
+	}
 	if err != nil {
+		if _, missing := s.Herder.Connector(name); fault.Is(missing, fault.NotFound) {
+			return missing // Java looks for the connector first
+		}
 		return err
 	}
 	c, err := s.patch(r.Context(), name, patch)

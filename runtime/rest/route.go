@@ -74,6 +74,8 @@ func (s *Server) methods(rt route) http.Handler {
 		case !ok:
 			w.Header().Set("Allow", strings.Join(allow, ","))
 			return status(http.StatusMethodNotAllowed)
+		case r.Method != rt.anyType && !isMediaType(r.Header):
+			return status(http.StatusBadRequest)
 		case r.Method != rt.anyType && !isJSON(r.Header):
 			return status(http.StatusUnsupportedMediaType)
 		case !accepts(r.Header.Values("Accept")):
@@ -81,6 +83,13 @@ func (s *Server) methods(rt route) http.Handler {
 		}
 		return h(w, r)
 	})
+}
+
+// isMediaType reports whether the Content-Type can be read at all.
+func isMediaType(h http.Header) bool {
+	given := h.Get("Content-Type")
+	kind, _, err := mime.ParseMediaType(given)
+	return given == "" || err == nil && strings.Contains(kind, "/")
 }
 
 // isJSON reports whether a request's Content-Type may be JSON; one without is up
