@@ -33,6 +33,10 @@ type Plugin struct {
 	Version   string
 	TaskClass string // task.class in the config topic
 	Kind      Kind
+	// Transactional: the sinks that Sink makes are Transactional. The tasks then
+	// divide the partitions of the topics by number, task i of n taking p mod n = i,
+	// instead of joining a consumer group.
+	Transactional bool
 	// ExactlyOnce is what a source says about exactly-once (KIP-618); nil: nothing,
 	// which is neither yes nor no.
 	ExactlyOnce func(props map[string]string) bool

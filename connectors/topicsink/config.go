@@ -23,9 +23,11 @@ func Plugin() connectors.Plugin {
 		Aliases:   []string{"TopicSink"},
 		TaskClass: "culvert.connectors.TopicSinkTask",
 		Kind:      connectors.SinkKind,
-		Spec:      def.Specs,
-		Check:     check,
-		Tasks:     tasks,
+
+		Transactional: true,
+		Spec:          def.Specs,
+		Check:         check,
+		Tasks:         tasks,
 		Sink: func(ctx context.Context, env connectors.Env, task map[string]string) (connectors.Sink, error) {
 			return Open(ctx, env, task)
 		},

@@ -135,7 +135,7 @@ func (sh *shard) patience() time.Duration {
 		sooner(sh.current.begun.Add(commitRows))
 	case sh.dirty:
 		sooner(sh.lastBegun.Add(commitOffsets))
-	case !sh.all:
+	case !sh.all && !sh.st.pass:
 		sooner(sh.looked.Add(commitOffsets))
 	default:
 		sooner(sh.lastBegun.Add(commitDaily))
@@ -162,7 +162,7 @@ func (sh *shard) settleCommits(ctx context.Context) error {
 				return err
 			}
 		}
-		if !sh.all && sh.committed() && time.Since(sh.looked) >= commitOffsets {
+		if !sh.all && !sh.st.pass && sh.committed() && time.Since(sh.looked) >= commitOffsets {
 			sh.looked = time.Now()
 			sh.siblings(ctx)
 		}

@@ -181,6 +181,9 @@ func (sh *shard) place(l *lane, m kafka.OffsetMeta, ok bool, begin, end int64) (
 // one after the other. What tells them apart is note.All, which an owner writes
 // once it has seen an offset on every partition.
 func (sh *shard) complete(ctx context.Context, committed map[data.TopicPartition]kafka.OffsetMeta) error {
+	if sh.st.pass {
+		return nil // a new topic or partition begins where auto.offset.reset says
+	}
 	if len(committed) == len(sh.tps) {
 		for _, m := range committed {
 			if n, ok := noteOf(m); ok && n.All {

@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 	"strconv"
@@ -18,15 +19,19 @@ import (
 	"culvert/transforms"
 )
 
-// StreamConfig is what a sink task with a stateful transformation is made of. The
-// functions open what the task then owns and closes.
+// StreamConfig is what a sink task with a stateful transformation, or with a
+// Transactional sink, is made of. The functions open what the task then owns and
+// closes.
 type StreamConfig struct {
 	Common
 	// Chain holds the converters; its Steps are not used.
 	Chain Chain
-	Plan  transforms.Plan
-	Name  string // alias of the stateful transformation
-	Class string // its Java-style class
+	// Plan is the stateful transformation; nil: there is none, and the records of
+	// Topics pass.
+	Plan   transforms.Plan
+	Topics []string
+	Name   string // alias of the stateful transformation
+	Class  string // its Java-style class
 	// Before and After make the stateless transformations around it, one set for
 	// each call.
 	Before, After func() ([]Step, error)
@@ -50,6 +55,9 @@ type StreamConfig struct {
 // Stream runs one task of a sink with a stateful transformation. It is no member
 // of a group: task i of n owns the partition numbers p with p mod n = i of every
 // input, and a transactional id for each fences whoever owned it before.
+//
+// Behind a Transactional sink without a stateful transformation it does the same
+// with nothing to keep.
 type Stream struct {
 	cfg       StreamConfig
 	gate      *gate
@@ -59,6 +67,7 @@ type Stream struct {
 	inputs    []string
 	retention []int64 // by input
 	keys      *copartition
+	pass      bool // no stateful transformation
 
 	sink   connectors.Sink
 	sinkMu sync.Mutex // a connector is not made for concurrent use; shards are many
@@ -75,7 +84,13 @@ type Stream struct {
 
 // NewStream makes the task; Run does the work.
 func NewStream(cfg StreamConfig) *Stream {
-	st := &Stream{cfg: cfg, gate: newGate(cfg.StartPaused, cfg.OnState), inputs: cfg.Plan.Inputs(), topics: map[string]bool{}}
+	pass := cfg.Plan == nil
+	if pass {
+		cfg.Plan = &passing{cfg.Topics}
+		cfg.MaxTaskIdle = -1 // no order between topics
+		cfg.State = state.Open(state.Options{Log: cfg.Log})
+	}
+	st := &Stream{cfg: cfg, pass: pass, gate: newGate(cfg.StartPaused, cfg.OnState), inputs: cfg.Plan.Inputs(), topics: map[string]bool{}}
 	for _, t := range st.inputs {
 		st.retention = append(st.retention, cfg.Plan.Retention(t))
 	}
@@ -165,7 +180,11 @@ func (st *Stream) open(ctx context.Context) ([]*shard, error) {
 func (st *Stream) inspect(ctx context.Context) (map[string]int, error) {
 	var partitions map[string]int
 	err := st.retry.do(ctx, "inputs", func() (err error) {
-		partitions, err = CheckInputs(ctx, st.admin, st.cfg.Plan, st.cfg.Name)
+		if st.pass {
+			partitions, err = inspectPassing(ctx, st.admin, st.inputs)
+		} else {
+			partitions, err = CheckInputs(ctx, st.admin, st.cfg.Plan, st.cfg.Name)
+		}
 		return err
 	})
 	return partitions, err
@@ -186,7 +205,7 @@ func (st *Stream) divide(partitions map[string]int) ([]*shard, error) {
 			st.all = append(st.all, data.TopicPartition{Topic: t, Partition: int32(p)})
 		}
 	}
-	if !st.cfg.Plan.Copartitioned() {
+	if !st.pass && !st.cfg.Plan.Copartitioned() {
 		if st.cfg.ID.Task != 0 {
 			return nil, fault.New(fault.Config, "join.tasks", "task %d of a join that is not copartitioned: one task owns all partitions", st.cfg.ID.Task).
 				WithFix("Set tasks.max=1.")
@@ -194,11 +213,17 @@ func (st *Stream) divide(partitions map[string]int) ([]*shard, error) {
 		sh, err := newShard(st, -1, st.all, side)
 		return []*shard{sh}, err
 	}
+	numbers := 0
+	for _, n := range partitions {
+		numbers = max(numbers, n)
+	}
 	var shards []*shard
-	for p := st.cfg.ID.Task; p < partitions[st.inputs[0]]; p += max(st.cfg.Tasks, 1) {
+	for p := st.cfg.ID.Task; p < numbers; p += max(st.cfg.Tasks, 1) {
 		var tps []data.TopicPartition
 		for _, t := range st.inputs {
-			tps = append(tps, data.TopicPartition{Topic: t, Partition: int32(p)})
+			if p < partitions[t] {
+				tps = append(tps, data.TopicPartition{Topic: t, Partition: int32(p)})
+			}
 		}
 		sh, err := newShard(st, int32(p), tps, side)
 		if err != nil {
@@ -244,8 +269,12 @@ func (st *Stream) work(ctx context.Context, shards []*shard) error {
 	return err
 }
 
-// watch fails the task when the inputs no longer fit, for instance because one got
-// more partitions: keys have moved then.
+// ErrAnew is the end of a task that has to begin anew at once: its topics have
+// changed.
+var ErrAnew = errors.New("the topics have changed")
+
+// watch ends the task when the inputs are no longer what they were. A join fails
+// then: an input with more partitions has moved keys between them.
 func (st *Stream) watch(ctx context.Context) error {
 	have := map[string]int{}
 	for _, tp := range st.all {
@@ -260,7 +289,11 @@ func (st *Stream) watch(ctx context.Context) error {
 			continue // the clients that wait for the broker say so
 		}
 		for _, t := range st.inputs {
-			if info, ok := infos[t]; ok && info.Partitions != have[t] {
+			info, ok := infos[t]
+			if ok && info.Partitions != have[t] && st.pass {
+				return ErrAnew
+			}
+			if ok && info.Partitions != have[t] {
 				return fault.New(fault.Fatal, "join.partitions_changed", "topic '%s' had %d partitions when the join began and has %d now: keys have moved between partitions, and what was read before no longer fits",
 					t, have[t], info.Partitions).
 					WithFix("Give the connector a new name to begin anew, with the same number of partitions in all inputs.")

@@ -627,6 +627,52 @@ func TestStream_key_types(t *testing.T) {
 	}
 }
 
+// Without a stateful transformation records pass, each once, whatever the
+// partition counts; a topic that grows is taken up.
+func TestStream_passes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 0)
+		s.cfg.Plan, s.cfg.Topics = nil, []string{"l", "r"}
+		s.cfg.Before = func() ([]Step, error) { return []Step{{Name: "up", Class: "test.Upper", Transform: upper{}}}, nil }
+		s.topic("l", 3)
+		s.topic("r", 1)
+		s.topic("joined", 2)
+		s.start(t, 2)
+		var want []string
+		send := func(from, n int) {
+			for i := range n {
+				for _, tp := range []string{"l", "r"} {
+					s.put(tp, fmt.Sprint("k", i), fmt.Sprintf("%s%03d", tp, from+i), 1000)
+					want = append(want, strings.ToUpper(fmt.Sprintf("%s%03d", tp, from+i)))
+				}
+			}
+			slices.Sort(want)
+		}
+		send(0, 30)
+		time.Sleep(20 * time.Millisecond)
+		s.kill()
+		send(30, 30)
+		s.start(t, 1)
+		time.Sleep(time.Second)
+		if got := s.rows(); !slices.Equal(got, want) {
+			t.Errorf("passed: %v", diff(got, want))
+		}
+		s.topic("r", 4)
+		if err := <-s.err; !errors.Is(err, ErrAnew) {
+			t.Errorf("ended with %v", err)
+		}
+		s.start(t, 1)
+		send(60, 30)
+		time.Sleep(time.Second)
+		if got := s.rows(); !slices.Equal(got, want) {
+			t.Errorf("passed after the topic has grown: %v", diff(got, want))
+		}
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestTrail(t *testing.T) {
 	for _, order := range []string{"ascending", "shuffled"} {
 		t.Run(order, func(t *testing.T) {

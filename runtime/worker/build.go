@@ -64,7 +64,7 @@ func (b *builder) build() (task.Runner, error) {
 		return nil, statefulSource(st.alias, st.class)
 	case plugin.Kind == connectors.SourceKind:
 		return b.source(plugin, chain, st)
-	case st.plan != nil:
+	case st.plan != nil || plugin.Transactional:
 		return b.stream(plugin, chain, st)
 	}
 	return b.sink(plugin, chain, st)
@@ -168,13 +168,17 @@ func (b *builder) stream(p *connectors.Plugin, chain task.Chain, st stages) (tas
 		// exactly_once_v2 reads so too).
 		consumer.Props["isolation.level"] = "read_committed"
 	}
+	if st.plan == nil && len(b.keys.Topics) == 0 {
+		return nil, fault.New(fault.Config, "connect.topics", "%s needs topics; topics.regex is not for sinks that write to Kafka", p.Class).WithField("topics").
+			WithFix("List the topics.")
+	}
 	env := b.env()
 	tasks := b.keys.Tasks
 	if tasks == 0 {
 		tasks = b.keys.TasksMax
 	}
 	return task.NewStream(task.StreamConfig{
-		Common: b.common(), Chain: chain, Plan: st.plan, Name: st.alias, Class: st.class,
+		Common: b.common(), Chain: chain, Plan: st.plan, Topics: b.keys.Topics, Name: st.alias, Class: st.class,
 		Before: func() ([]task.Step, error) { return steps(st.before) },
 		After:  func() ([]task.Step, error) { return steps(st.after) },
 		Open:   func(ctx context.Context) (connectors.Sink, error) { return p.Sink(ctx, env, b.task) },

@@ -23,7 +23,7 @@ func (w *Worker) TaskConfigs(connector string, props map[string]string) ([]map[s
 	if err != nil {
 		return nil, err
 	}
-	most, stateful, err := w.mostTasks(connector, props, &keys)
+	most, divided, err := w.mostTasks(connector, props, &keys)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (w *Worker) TaskConfigs(connector string, props map[string]string) ([]map[s
 				c[k] = v
 			}
 		}
-		if stateful {
+		if divided || p.Transactional {
 			c[tasksKey] = strconv.Itoa(len(configs))
 		}
 		configs[i] = c

@@ -80,9 +80,9 @@ type connectorKeys struct {
 	Tasks          int
 }
 
-// tasksKey tells a task of a stateful chain how many tasks there are, since they
-// divide the partitions among themselves. It stands in the task configs of such
-// connectors, which Java does not have.
+// tasksKey tells a task how many there are, where they divide the partitions among
+// themselves: with a stateful transformation, and where a sink writes to Kafka. It
+// stands in the task configs of such connectors, which Java does not have.
 const tasksKey = "culvert.tasks"
 
 var connectorDef = configdef.Def[connectorKeys]{Keys: []configdef.Key[connectorKeys]{

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -73,6 +74,8 @@ func (r *run) main(before <-chan struct{}) {
 				r.log.Warn("task stopped with an error", "error", fault.Explain(err))
 			}
 			return
+		case errors.Is(err, task.ErrAnew):
+			r.log.Info("the task begins anew", "reason", err.Error())
 		case fault.Is(err, fault.Fenced):
 			r.log.Info("fenced: another owner has the task", "error", err.Error())
 			timer := time.NewTimer(fencedPause)

@@ -128,6 +128,28 @@ func TestWorld_join_killed(t *testing.T) {
 	}
 }
 
+// A topic sink without a join copies, each record once.
+func TestWorld_copy(t *testing.T) {
+	w := newWorld(t, map[string]int32{"numbers": 3, "copy": 3})
+	props := func() map[string]string {
+		return map[string]string{"connector.class": "TopicSink", "topics": "numbers", "topic": "copy", "tasks.max": "2"}
+	}
+	w.lab.end = 100
+	w.start("src", 1, source("numbers"), false)
+	w.start("copy", 2, props(), false)
+	w.until("some copied", func() bool { return len(w.read("copy")) > 0 })
+	w.stop("src", 1)
+	w.kill()
+	w.begin()
+	w.start("copy", 2, props(), false)
+	w.until("100 copied", func() bool { return len(w.read("copy")) >= 100 })
+	rows := w.read("copy")
+	slices.Sort(rows)
+	if n := len(slices.Compact(slices.Clone(rows))); n != 100 || len(rows) != 100 {
+		t.Errorf("%d copied, %d different", len(rows), n)
+	}
+}
+
 func TestWorld_refusals(t *testing.T) {
 	w := newWorld(t, map[string]int32{"orders": 6, "payments": 3, "numbers": 1})
 	props := join(1)
