@@ -166,7 +166,7 @@ func (p *pipeline) settle(b *data.Batch, dropped map[int]bool, letters []data.Me
 // single repeats a step for one record until it no longer asks for a wait. It
 // reports whether the record is kept, and its failure if one remains.
 func (p *pipeline) single(ctx context.Context, step *Step, b *data.Batch, f data.Failure) (keep bool, last data.Failure, err error) {
-	deadline := time.Now().Add(p.policy.RetryTimeout)
+	begun := time.Now()
 	one := data.Batch{Arena: b.Arena, Inputs: b.Inputs}
 	attempt := func() error {
 		forget(&b.Records[f.Index])
@@ -176,7 +176,7 @@ func (p *pipeline) single(ctx context.Context, step *Step, b *data.Batch, f data
 			return err
 		}
 		wait := waits(&one)
-		if wait != nil && p.policy.RetryTimeout > 0 && time.Now().After(deadline) {
+		if p.policy.overdue(begun) {
 			return nil // counts as bad now
 		}
 		return wait

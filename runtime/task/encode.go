@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"time"
 
 	"culvert/converters"
 	"culvert/data"
@@ -13,6 +14,7 @@ import (
 type encoder struct {
 	codecs *codecs
 	retry  *retrier
+	policy *policy
 }
 
 // encode appends one message for each record of b to msgs, and their bytes to
@@ -59,17 +61,21 @@ func (e *encoder) cell(ctx context.Context, b *data.Batch, i int, c *data.Cell, 
 	}
 	out, err := attempt()
 	if fault.Is(err, fault.Retry) {
-		err = e.retry.again(ctx, stage.String(), err, func() error {
+		begun := time.Now()
+		var last error
+		stop := e.retry.again(ctx, stage.String(), err, func() error {
 			if fault.Is(c.Err(), fault.Retry) {
 				c.Forget()
 			}
-			var err error
-			out, err = attempt()
-			return err
+			if out, last = attempt(); e.policy.overdue(begun) {
+				return nil
+			}
+			return last
 		})
-		if ended(ctx, err) {
-			return nil, buf, err
+		if ended(ctx, stop) {
+			return nil, buf, stop
 		}
+		err = last
 	}
 	switch {
 	case err != nil:

@@ -61,6 +61,11 @@ func newPolicy(c *Common, chain *Chain, by string) *policy {
 	return &policy{Errors: c.Errors, id: c.ID, log: c.Log, chain: chain, by: by}
 }
 
+// overdue reports whether errors.retry.timeout is over for what began at begun.
+func (p *policy) overdue(begun time.Time) bool {
+	return p.RetryTimeout > 0 && time.Since(begun) >= p.RetryTimeout
+}
+
 // settle takes the failed records out of b: each is logged and, for a sink with a
 // dead letter topic, appended to letters. Without tolerance the first one is the
 // error that stops the task; its letter is made nevertheless, as in Java.
@@ -186,17 +191,21 @@ func waits(b *data.Batch) error {
 
 // settleWritten routes what a sink's Write has marked as failed. Records that only
 // a wait can help stay in the batch, alone, and wait is their error; all others
-// were written. A batch without failures stays as it is.
-func settleWritten(p *policy, b *data.Batch, letters []data.Message) (_ []data.Message, wait, err error) {
+// were written. A batch without failures stays as it is. Begun is when the batch
+// was first written: errors.retry.timeout later, waiting is over.
+func settleWritten(p *policy, b *data.Batch, letters []data.Message, begun time.Time) (_ []data.Message, wait, err error) {
 	if len(b.Failed()) == 0 {
 		return letters, nil, nil
 	}
-	wait = waits(b)
+	patient := !p.overdue(begun)
+	if patient {
+		wait = waits(b)
+	}
 	all := append([]data.Failure(nil), b.Failed()...)
 	b.ClearFailed()
 	again, bad := map[int]bool{}, map[int]bool{}
 	for _, f := range all {
-		if fault.Is(f.Err, fault.Retry) {
+		if patient && fault.Is(f.Err, fault.Retry) {
 			again[f.Index] = true
 		} else {
 			bad[f.Index] = true

@@ -201,13 +201,14 @@ func (ses *session) write() error {
 func (ses *session) deliver(w *work) error {
 	s := ses.s
 	b := w.batch
+	begun := time.Now()
 	for n := 0; ; n++ {
 		err := ses.member(w)
 		if err == nil && len(b.Records) > 0 {
 			err = s.sink.Write(ses.hard, b)
 			if err == nil {
 				var wait error
-				if w.letters, wait, err = settleWritten(s.policy, b, w.letters); err == nil {
+				if w.letters, wait, err = settleWritten(s.policy, b, w.letters, begun); err == nil {
 					err = wait
 				}
 			}

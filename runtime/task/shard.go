@@ -507,6 +507,7 @@ func (sh *shard) encode(ctx context.Context, t connectors.Transactional) error {
 // Their offsets follow in a transaction of their own; a crash between the two
 // repeats the rows, which converge by their ids.
 func (sh *shard) write(ctx context.Context) error {
+	begun := time.Now()
 	return sh.retry.do(ctx, "sink", func() error {
 		for i := range sh.out.Records {
 			forget(&sh.out.Records[i])
@@ -521,7 +522,7 @@ func (sh *shard) write(ctx context.Context) error {
 			return err
 		}
 		var wait error
-		sh.letters, wait, err = settleWritten(sh.st.policy, sh.out, sh.letters)
+		sh.letters, wait, err = settleWritten(sh.st.policy, sh.out, sh.letters, begun)
 		if err != nil {
 			return err
 		}

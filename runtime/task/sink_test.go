@@ -265,6 +265,31 @@ func TestSink_registry_outage(t *testing.T) {
 	})
 }
 
+// errors.retry.timeout, where it is set, ends the waiting for a record.
+func TestSink_retry_timeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		s.cfg.Errors = Errors{Tolerate: true, RetryTimeout: time.Minute, Letters: "dead", LettersReplication: 1}
+		s.registry.set(true)
+		s.put("in", "k", "wait", 1)
+		s.put("in", "k", "a", 1)
+		s.start(t)
+		time.Sleep(59 * time.Second)
+		if got := s.all("dead"); len(got) != 0 {
+			t.Errorf("dead letters after 59 s: %v", got)
+		}
+		time.Sleep(3 * time.Second)
+		if got := s.all("dead"); !slices.Equal(got, []string{"wait"}) {
+			t.Errorf("dead letters after 62 s: %v", got)
+		}
+		s.end()
+		if s.offset() != 2 {
+			t.Errorf("offset %d committed", s.offset())
+		}
+	})
+}
+
 func TestSink_dead_letter_headers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSinkTest(t)

@@ -28,7 +28,7 @@ type SourceConfig struct {
 // Bounds on what a source has read and not yet had acknowledged.
 const (
 	sourceRecords = 20_000
-	sourceBytes   = 32 << 20
+	sourceBytes   = 16 << 20
 )
 
 // Source runs one source task.
@@ -61,7 +61,7 @@ func NewSource(cfg SourceConfig) *Source {
 	s.policy = newPolicy(&cfg.Common, &s.cfg.Chain, javaSourceTask)
 	s.policy.Letters = "" // dead letter topics are for sinks
 	s.pipeline = pipeline{steps: cfg.Chain.Steps, policy: s.policy, retry: s.retry}
-	s.encoder = encoder{codecs: newCodecs(&s.cfg.Chain), retry: s.retry}
+	s.encoder = encoder{codecs: newCodecs(&s.cfg.Chain), retry: s.retry, policy: s.policy}
 	return s
 }
 
