@@ -123,5 +123,10 @@ func floorProduce(ctx context.Context, bootstrap, topic, count string) error {
 	if err != nil {
 		return fmt.Errorf("count: %w", err)
 	}
-	return fill(ctx, bootstrap, topic, 1, n, func(i int) (key, value []byte) { return orderKey(i), jsonDocument(0) })
+	prepared := jsonDocument(0)
+	if err := fill(ctx, bootstrap, topic, 1, n, func(i int) (key, value []byte) { return orderKey(i), prepared }); err != nil {
+		return err
+	}
+	<-ctx.Done() // the figures of an ended process cannot be read
+	return nil
 }

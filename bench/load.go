@@ -12,6 +12,8 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/hamba/avro/v2"
+
+	"culvert/kafka"
 )
 
 // item is what the measured records hold: about 300 bytes as JSON.
@@ -59,7 +61,7 @@ func avroDocument(schema avro.Schema, id int) func(i int) []byte {
 	}
 }
 
-// fill writes n records to a topic, in order by partition i % partitions, with
+// fill writes n records to a topic, partitioned by key as Java does, with
 // timestamps a millisecond apart.
 func fill(ctx context.Context, bootstrap, topic string, partitions int32, n int, record func(i int) (key, value []byte)) error {
 	c, err := client(bootstrap)
@@ -99,7 +101,7 @@ func fill(ctx context.Context, bootstrap, topic string, partitions int32, n int,
 	for i := 0; i < n && ctx.Err() == nil; i++ {
 		key, value := record(i)
 		p.Input() <- &sarama.ProducerMessage{
-			Topic: topic, Partition: int32(i) % partitions, Key: sarama.ByteEncoder(key), Value: sarama.ByteEncoder(value),
+			Topic: topic, Partition: kafka.PartitionFor(key, partitions), Key: sarama.ByteEncoder(key), Value: sarama.ByteEncoder(value),
 			Timestamp: start.Add(time.Duration(i) * time.Millisecond),
 		}
 	}

@@ -86,6 +86,16 @@ func (b *broker) append(m data.Message) (int32, int64) {
 	return m.Partition, m.Offset
 }
 
+// control appends what nobody is given: the mark of a transaction's end.
+func (b *broker) control(topic string, partition int32) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.append(data.Message{Topic: topic, Partition: partition, Headers: []data.RawHeader{{Key: "control"}}})
+	b.changed()
+}
+
+func isControl(m data.Message) bool { return len(m.Headers) == 1 && m.Headers[0].Key == "control" }
+
 // all lists the values of a topic in no particular order of partitions.
 func (b *broker) all(topic string) []string {
 	b.mu.Lock()
@@ -137,7 +147,8 @@ type fakeConsumer struct {
 	paused map[data.TopicPartition]bool
 	moved  chan struct{}
 	shown  map[data.TopicPartition]bool
-	poll   int // most messages of a poll and partition
+	poll   int  // most messages of a poll and partition
+	greedy bool // a poll returns messages of one partition
 }
 
 func (b *broker) consumer() *fakeConsumer {
@@ -208,9 +219,14 @@ func (c *fakeConsumer) Poll(ctx context.Context, most kafka.Limits, into []data.
 				continue
 			}
 			c.shown[tp] = true
+			if c.greedy && len(into) > n {
+				break
+			}
 			log := c.b.logs[tp.Topic][tp.Partition]
 			for k := 0; k < c.poll && c.at[tp] < int64(len(log)) && len(into)-n < most.Records; k++ {
-				into = append(into, log[c.at[tp]])
+				if m := log[c.at[tp]]; !isControl(m) {
+					into = append(into, m)
+				}
 				c.at[tp]++
 			}
 		}

@@ -134,7 +134,7 @@ func (sh *shard) replayed(l *lane) bool {
 	if !l.empty() {
 		return l.queue[l.head].Offset >= l.committed
 	}
-	return sh.st.intake.atEnd(l, 0)
+	return sh.st.intake.atEnd(l, time.Since(sh.progress))
 }
 
 // push takes messages in; it reports whether the lane has enough now. Called by

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"culvert/data"
 	"culvert/fault"
@@ -283,6 +284,7 @@ func (sh *shard) restore(ctx context.Context, starts data.Offsets) error {
 	waiting(fmt.Sprintf("restoring the state of partition %d: reading back about %d records", sh.number, records))
 	defer waiting("")
 	sh.log.Info("restoring", "records", records, "snapshot", kept != nil)
+	sh.progress = time.Now()
 	sh.restoring, sh.before.policy = true, sh.st.silent
 	defer func() { sh.restoring, sh.before.policy = false, sh.st.policy }()
 	for !sh.allReplayed() {
@@ -330,6 +332,7 @@ func (sh *shard) replay(ctx context.Context) error {
 		return err
 	}
 	sh.advanceLanes()
+	sh.progress = time.Now()
 	sh.in.Release()
 	sh.out.Release()
 	at := make(data.Offsets, len(sh.lanes))

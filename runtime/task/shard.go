@@ -34,6 +34,7 @@ type shard struct {
 	stateful  transforms.Stateful
 	windows   *state.Local
 	restoring bool
+	progress  time.Time // of a restore
 	all       bool // every partition of the inputs has an offset (note.All)
 
 	in, out *data.Batch

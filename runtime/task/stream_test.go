@@ -330,6 +330,34 @@ func TestStream_restores_the_window(t *testing.T) {
 	})
 }
 
+// A restore ends where the offsets before the committed one are marks of
+// transactions, which nobody delivers.
+func TestStream_restores_up_to_control_records(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		s.put("l", "k", "a", 1000)
+		s.control("l", 0)
+		s.put("l", "k", "a2", 1001)
+		s.control("l", 0)
+		s.set(func() {
+			s.groups["connect-c"] = map[data.TopicPartition]kafka.OffsetMeta{
+				{Topic: "l"}: note{Time: 1001, From: 0}.meta(4), {Topic: "r"}: note{Time: -1}.meta(0),
+			}
+		})
+		s.start(t, 1)
+		time.Sleep(time.Second)
+		s.put("r", "k", "b", 1000)
+		time.Sleep(time.Second)
+		if got := s.rows(); !slices.Equal(got, []string{"a-b", "a2-b"}) {
+			t.Errorf("rows %v", got)
+		}
+		s.end()
+		if m := s.committed("connect-c")[data.TopicPartition{Topic: "l"}]; m.Offset != 4 {
+			t.Errorf("the offset went back to %d", m.Offset)
+		}
+	})
+}
+
 // Inputs are merged by time: the join of a backlog does not depend on which topic
 // is read faster.
 func TestStream_merges_by_time(t *testing.T) {
@@ -341,6 +369,9 @@ func TestStream_merges_by_time(t *testing.T) {
 			s.put("l", "k", fmt.Sprintf("a%d", i), int64(i*1000))
 			s.put("r", "k", fmt.Sprintf("b%d", i), int64(i*1000+300))
 		}
+		c := s.consumer()
+		c.poll, c.greedy = 50, true
+		s.cfg.Consumer = func(context.Context) (Consumer, error) { return c, nil }
 		s.start(t, 1)
 		time.Sleep(10 * time.Second)
 		if got := len(s.rows()); got != 300 {
