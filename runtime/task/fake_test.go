@@ -233,6 +233,9 @@ func (c *fakeConsumer) Poll(ctx context.Context, most kafka.Limits, into []data.
 		c.mu.Unlock()
 		c.b.mu.Unlock()
 		if len(into) > n {
+			if c.greedy {
+				time.Sleep(time.Millisecond) // let the others work meanwhile
+			}
 			return into, nil
 		}
 		select {

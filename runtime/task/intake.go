@@ -79,6 +79,7 @@ type intake struct {
 	mu     sync.RWMutex // read: polling and dealing out; write: changing positions
 	shards map[data.TopicPartition]*shard
 
+	hand   atomic.Bool  // a poll has returned what is not dealt out yet
 	wanted atomic.Int32 // how many wait to change positions
 	poll   sync.Mutex
 	cancel context.CancelFunc // of the poll under way; guarded by poll
@@ -115,8 +116,10 @@ func (in *intake) round(ctx context.Context, msgs []data.Message) ([]data.Messag
 	}
 	msgs, err := in.consumer.Poll(period, kafka.Limits{Records: 5000, Bytes: laneHigh}, msgs[:0])
 	if len(msgs) > 0 {
+		in.hand.Store(true)
 		in.topic(msgs)
 		in.deal(msgs)
+		in.hand.Store(false)
 		clear(msgs)
 		return msgs[:0], nil
 	}
@@ -137,6 +140,10 @@ func (in *intake) deal(msgs []data.Message) {
 		if sh := in.shards[tp]; sh != nil {
 			if sh.push(tp, msgs[start:end]) {
 				in.consumer.Pause(tp)
+			}
+			// The position may be past markers of transactions that follow.
+			if pos, ok := in.consumer.Position(tp); ok {
+				sh.reached(tp, pos)
 			}
 		}
 		start = end
@@ -164,12 +171,22 @@ func (in *intake) change(f func() error) error {
 }
 
 // atEnd reports whether everything that the broker has shown of a lane has come
-// in. The caller holds the shard's lock.
-func (in *intake) atEnd(l *lane, waited time.Duration) bool {
+// in. The caller holds the shard's lock and has waited for it for some time.
+//
+// What Poll has returned may not have been dealt out yet, therefore the position
+// is compared too. It may be ahead for good, past markers that nobody delivers:
+// after patience that counts as having come in.
+func (in *intake) atEnd(l *lane, waited, patience time.Duration) bool {
 	if !in.consumer.AtEnd(l.tp) {
 		return false
 	}
-	// What Poll has returned may not have been dealt out yet; that takes no time.
 	pos, ok := in.consumer.Position(l.tp)
-	return !ok || pos <= l.pushed || waited > 100*time.Millisecond
+	if !ok || pos <= l.pushed {
+		return true
+	}
+	if waited < patience || in.hand.Load() {
+		return false
+	}
+	l.pushed = pos
+	return true
 }

@@ -17,6 +17,11 @@ const (
 // come to its end.
 const endCheck = 5 * time.Millisecond
 
+// How long a restore waits for more of a lane whose end has only markers: an
+// order of magnitude more than dealing out can take, since what is missed then
+// would be missing in the windows.
+const replayPatience = time.Second
+
 // gather moves the next messages, merged by event time, from the lanes to in. It
 // returns with none when wait is over, when stop is closed, when the committer has
 // come back, or when ctx has ended (its error).
@@ -118,7 +123,7 @@ func (sh *shard) skippable(l *lane, waited time.Duration) bool {
 	if idle < 0 {
 		return true
 	}
-	if !sh.st.intake.atEnd(l, waited) {
+	if !sh.st.intake.atEnd(l, waited, endCheck) {
 		return false
 	}
 	return sh.restoring || waited >= idle
@@ -134,7 +139,15 @@ func (sh *shard) replayed(l *lane) bool {
 	if !l.empty() {
 		return l.queue[l.head].Offset >= l.committed
 	}
-	return sh.st.intake.atEnd(l, time.Since(sh.progress))
+	return sh.st.intake.atEnd(l, time.Since(sh.progress), replayPatience)
+}
+
+// reached notes that a lane has nothing to give before an offset.
+func (sh *shard) reached(tp data.TopicPartition, offset int64) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	l := sh.byPartition[tp]
+	l.pushed = max(l.pushed, offset)
 }
 
 // push takes messages in; it reports whether the lane has enough now. Called by

@@ -35,7 +35,7 @@ type shard struct {
 	windows   *state.Local
 	restoring bool
 	progress  time.Time // of a restore
-	all       bool // every partition of the inputs has an offset (note.All)
+	all       bool      // every partition of the inputs has an offset (note.All)
 
 	in, out *data.Batch
 	taken   []*lane // of each message of in
