@@ -58,7 +58,7 @@ func run(m *testing.M) (int, error) {
 }
 
 func (b *bed) start(ctx context.Context) (err error) {
-	if b.kafka, err = servers.NewKafka(ctx, b.dir, nil); err != nil {
+	if b.kafka, err = servers.NewKafka(ctx, b.dir, map[string]string{"num.partitions": "1"}); err != nil {
 		return err
 	}
 	if b.registry, err = servers.NewRegistry(ctx, b.dir); err != nil {
