@@ -30,7 +30,6 @@ type flight struct {
 	msgs    []data.Message
 	bytes   int
 	offsets map[data.TopicPartition]kafka.OffsetMeta
-	at      data.Offsets
 	begun   time.Time // of the first message
 }
 
@@ -58,7 +57,7 @@ func (f *flight) add(msgs []data.Message) {
 
 func (f *flight) reset() {
 	clear(f.msgs)
-	f.msgs, f.bytes, f.begun, f.offsets, f.at = f.msgs[:0], 0, time.Time{}, nil, nil
+	f.msgs, f.bytes, f.begun, f.offsets = f.msgs[:0], 0, time.Time{}, nil
 }
 
 // committer sends one flight at a time, beside the shard's goroutine.
@@ -204,7 +203,7 @@ func (sh *shard) due() bool {
 // launch hands the current flight to the committer.
 func (sh *shard) launch() {
 	f := sh.current
-	f.offsets, f.at = sh.offsets()
+	f.offsets = sh.offsets()
 	sh.current, sh.spare = sh.spare, f
 	sh.dirty, sh.lastBegun = false, time.Now()
 	sh.committer.busy = true

@@ -235,9 +235,8 @@ func (sh *shard) siblings(ctx context.Context) {
 // offsets are the lanes' positions with their notes: what a transaction commits.
 // The positions of all lanes go together, so that an offset and what was made
 // from it are never apart.
-func (sh *shard) offsets() (map[data.TopicPartition]kafka.OffsetMeta, data.Offsets) {
+func (sh *shard) offsets() map[data.TopicPartition]kafka.OffsetMeta {
 	metas := make(map[data.TopicPartition]kafka.OffsetMeta, len(sh.lanes))
-	at := make(data.Offsets, len(sh.lanes))
 	for _, l := range sh.lanes {
 		n := note{Time: l.time, From: l.next, All: sh.all}
 		// The windows' own time, not the lanes': a record that was not kept (a null
@@ -246,9 +245,8 @@ func (sh *shard) offsets() (map[data.TopicPartition]kafka.OffsetMeta, data.Offse
 			n.From = l.trail.from(kept-sh.st.retention[l.side], l.next)
 		}
 		metas[l.tp] = n.meta(l.next)
-		at[l.tp] = l.next
 	}
-	return metas, at
+	return metas
 }
 
 // restore fills the windows: from a snapshot as far as there is one, from the
@@ -335,9 +333,5 @@ func (sh *shard) replay(ctx context.Context) error {
 	sh.progress = time.Now()
 	sh.in.Release()
 	sh.out.Release()
-	at := make(data.Offsets, len(sh.lanes))
-	for _, l := range sh.lanes {
-		at[l.tp] = l.next
-	}
-	return sh.checkpoint(ctx, at)
+	return sh.checkpoint(ctx, sh.positions())
 }

@@ -26,10 +26,8 @@ import (
 	"culvert/converters/number"
 	"culvert/converters/text"
 	"culvert/data"
-	"culvert/fault"
 	"culvert/kafka"
 	"culvert/runtime/plugins"
-	"culvert/runtime/task"
 	"culvert/transforms"
 	"culvert/transforms/stream"
 )
@@ -425,6 +423,3 @@ func (l *lab) plugins() plugins.Set {
 		Transforms: []transforms.Plugin{stream.Plugin()},
 	}
 }
-
-var _ = task.ID{}
-var _ = fault.Retry
