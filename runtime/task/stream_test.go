@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -201,103 +200,6 @@ func TestStream_joins(t *testing.T) {
 			})
 		})
 	}
-}
-
-// reference is the result of the join without Kafka: all pairs.
-func reference(b *broker, within int64) []string {
-	var want []string
-	for _, l := range b.messages("l") {
-		for _, r := range b.messages("r") {
-			if d := l.Timestamp - r.Timestamp; string(l.Key) == string(r.Key) && d <= within && -d <= within {
-				want = append(want, string(l.Value)+"-"+string(r.Value))
-			}
-		}
-	}
-	slices.Sort(want)
-	return want
-}
-
-// Killed at any moment, restarted with any number of tasks, refused by the broker
-// now and then: the rows are those of an uninterrupted run, each once.
-func TestStream_exactly_once_prop(t *testing.T) {
-	for round := range 40 {
-		seed := rand.Uint64()
-		rnd := rand.New(rand.NewPCG(seed, uint64(round)))
-		ok := t.Run(fmt.Sprint(round), func(t *testing.T) {
-			t.Logf("seed %d", seed)
-			synctest.Test(t, func(t *testing.T) {
-				s := newStreamTest(t, 1+rnd.IntN(4))
-				// Late records stay within retention, where the join itself has no say.
-				s.plan.retention = 1 << 40
-				if rnd.IntN(3) == 0 {
-					s.plan.copart = false
-				}
-				if rnd.IntN(2) == 0 {
-					fate := rand.New(rand.NewPCG(seed, 2)) // the broker's, under its lock
-					s.txnErr = func(_ string, n int) error {
-						switch fate.IntN(12) {
-						case 0:
-							return fault.New(fault.Retry, "kafka.away", "try again")
-						case 1:
-							return fault.New(fault.Fatal, "kafka.unknown_outcome", "begin anew")
-						}
-						return nil
-					}
-				}
-				clock := int64(10_000)
-				for range 1 + rnd.IntN(4) {
-					n := 1
-					if s.plan.copart {
-						n += rnd.IntN(3)
-					}
-					s.start(t, n)
-					for range rnd.IntN(120) {
-						clock += rnd.Int64N(100)
-						topic := []string{"l", "r"}[rnd.IntN(2)]
-						s.put(topic, fmt.Sprintf("k%d", rnd.IntN(8)), fmt.Sprintf("%s%d", topic, clock), clock-rnd.Int64N(500))
-						if rnd.IntN(4) == 0 {
-							time.Sleep(time.Duration(rnd.IntN(40)) * time.Millisecond)
-						}
-					}
-					if rnd.IntN(3) > 0 {
-						s.kill()
-					} else if err := s.end(); err != nil {
-						t.Fatal(err)
-					}
-				}
-				s.set(func() { s.txnErr = nil })
-				s.start(t, 1)
-				time.Sleep(30 * time.Second)
-				if err := s.end(); err != nil {
-					t.Fatal(err)
-				}
-				if got, want := s.rows(), reference(s.broker, s.plan.within); !slices.Equal(got, want) {
-					t.Errorf("%d rows, want %d: %v", len(got), len(want), diff(got, want))
-				}
-			})
-		})
-		if !ok {
-			return
-		}
-	}
-}
-
-// diff shows what is missing (-) and what is too much (+).
-func diff(got, want []string) []string {
-	n := map[string]int{}
-	for _, w := range want {
-		n[w]--
-	}
-	for _, g := range got {
-		n[g]++
-	}
-	var out []string
-	for _, k := range slices.Sorted(maps.Keys(n)) {
-		if n[k] != 0 {
-			out = append(out, fmt.Sprintf("%+d %s", n[k], k))
-		}
-	}
-	return out
 }
 
 // A restart reads back what the window still needs, and no more.
