@@ -63,7 +63,7 @@ type share struct {
 	value float64
 }
 
-func chart(out io.Writer, title, unit string, shares []share) {
+func chart(out io.Writer, title, format string, shares []share) {
 	fmt.Fprintf(out, "\n%s\n", title)
 	most, width := 0.0, 0
 	for _, s := range shares {
@@ -74,7 +74,7 @@ func chart(out io.Writer, title, unit string, shares []share) {
 		if most > 0 {
 			n = int(barWidth*s.value/most + 0.5)
 		}
-		fmt.Fprintf(out, "  %s%s %s%s %.4g%s\n", s.name, strings.Repeat(" ", width-utf8.RuneCountInString(s.name)), strings.Repeat("█", n), strings.Repeat(" ", barWidth-n), s.value, unit)
+		fmt.Fprintf(out, "  %s%s %s%s "+format+"\n", s.name, strings.Repeat(" ", width-utf8.RuneCountInString(s.name)), strings.Repeat("█", n), strings.Repeat(" ", barWidth-n), s.value)
 	}
 }
 
@@ -95,12 +95,12 @@ func report(ctx context.Context, out io.Writer, d *documents) error {
 		return err
 	}
 	const top = 10
-	chart(out, "Most ordered items", "", items[:min(top, len(items))])
+	chart(out, "Most ordered items", "%.0f", items[:min(top, len(items))])
 	methods, err := d.group(ctx, nil, "$method", bson.D{{Key: "$sum", Value: 1}})
 	if err != nil {
 		return err
 	}
-	chart(out, "Payment methods", "", methods)
+	chart(out, "Payment methods", "%.0f", methods)
 
 	// $hour and comparisons of two fields are beyond the embedded database: these
 	// two are counted here.
@@ -108,7 +108,7 @@ func report(ctx context.Context, out io.Writer, d *documents) error {
 	if err != nil {
 		return err
 	}
-	chart(out, "Revenue by hour (UTC)", " €", byHour(docs))
+	chart(out, "Revenue by hour (UTC)", "%7.2f €", byHour(docs))
 	mismatches(out, docs)
 	return nil
 }

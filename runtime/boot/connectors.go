@@ -2,11 +2,8 @@ package boot
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 
-	"culvert/fault"
 	"culvert/runtime/plugins"
 	"culvert/runtime/store"
 )
@@ -31,18 +28,9 @@ func (b *building) create(ctx context.Context, c Connector) error {
 		return err
 	}
 	target := map[string]store.Target{"RUNNING": store.Started, "PAUSED": store.Paused, "STOPPED": store.Stopped}[c.Target]
-	backoff := time.NewTicker(50 * time.Millisecond)
-	defer backoff.Stop()
-	for {
-		_, err := b.herder.Create(ctx, c.Name, c.Config, target)
-		// The herder's loop may not have begun yet.
-		if !fault.Is(err, fault.Conflict) || b.herder.Ready() {
-			return err
-		}
-		select {
-		case <-backoff.C:
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
-		}
+	if err := b.herder.AwaitReady(ctx); err != nil {
+		return err
 	}
+	_, err = b.herder.Create(ctx, c.Name, c.Config, target)
+	return err
 }

@@ -97,7 +97,8 @@ type Herder struct {
 	assignLimit time.Duration
 	writing     chan struct{} // holds one token: who has it writes as the leader
 
-	ready      atomic.Bool
+	ready      chan struct{} // closed with the first assignment
+	readyOnce  sync.Once
 	membership atomic.Pointer[membership] // nil: not in the group
 	generation atomic.Int32
 
@@ -136,7 +137,7 @@ func newHerder(s Settings) *Herder {
 	if s.StopTimeout == 0 {
 		s.StopTimeout = 10 * time.Second
 	}
-	h := &Herder{s: s, log: s.Log, inbox: newInbox(), ended: make(chan struct{}), writing: make(chan struct{}, 1)}
+	h := &Herder{s: s, log: s.Log, inbox: newInbox(), ended: make(chan struct{}), writing: make(chan struct{}, 1), ready: make(chan struct{})}
 	h.statuses = newStatusQueue(s.Statuses, s.Log)
 	h.state = newState()
 	return h

@@ -152,7 +152,7 @@ func (h *Herder) assigned(ctx context.Context, g kafka.Generation, raw []byte) e
 			h.deleteLeftovers()
 		}
 	})
-	h.ready.Store(true)
+	h.readyOnce.Do(func() { close(h.ready) })
 	h.log.Info("assigned", "generation", g.ID, "leader", a.LeaderURL, "leads", g.Leader,
 		"connectors", len(a.Connectors), "tasks", len(a.Tasks), "config.offset", a.Offset)
 	return nil

@@ -107,7 +107,24 @@ func (h *Herder) ClusterID() string { return h.s.ClusterID }
 
 // Ready reports whether the worker has read the internal topics and has had an
 // assignment.
-func (h *Herder) Ready() bool { return h.ready.Load() }
+func (h *Herder) Ready() bool {
+	select {
+	case <-h.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// AwaitReady waits until start-up is complete, or for ctx.
+func (h *Herder) AwaitReady(ctx context.Context) error {
+	select {
+	case <-h.ready:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // Health returns nil when the loop answers.
 func (h *Herder) Health(ctx context.Context) error {

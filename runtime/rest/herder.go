@@ -45,6 +45,9 @@ type View interface {
 	// Ready reports whether start-up is complete: the group joined, the internal
 	// topics read.
 	Ready() bool
+	// AwaitReady waits for it, or for ctx. Requests that change something wait while
+	// the worker joins its group, as Java's wait for the herder's first tick.
+	AwaitReady(ctx context.Context) error
 	// Health returns when the herder's loop has answered, or with ctx's error.
 	Health(ctx context.Context) error
 }

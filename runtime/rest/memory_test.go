@@ -88,8 +88,9 @@ func (m *memory) Offsets(_ context.Context, name string) ([]data.Mark, error) {
 	return nil, err
 }
 
-func (m *memory) ClusterID() string { return "test-cluster" }
-func (m *memory) Ready() bool       { return m.forward == nil }
+func (m *memory) ClusterID() string                { return "test-cluster" }
+func (m *memory) Ready() bool                      { return m.forward == nil }
+func (m *memory) AwaitReady(context.Context) error { return nil }
 
 func (m *memory) Health(ctx context.Context) error {
 	select {

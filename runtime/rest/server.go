@@ -123,7 +123,19 @@ func (s *Server) call(h handler, w http.ResponseWriter, r *http.Request) (err er
 			err = answerError{http.StatusInternalServerError, fmt.Sprintf("internal error: %v", p)}
 		}
 	}()
+	if changes(r.Method) && !s.Herder.Ready() {
+		done := stage(r.Context(), "waiting for the worker to join its group")
+		err := s.Herder.AwaitReady(r.Context())
+		done()
+		if err != nil {
+			return err
+		}
+	}
 	return h(w, r)
+}
+
+func changes(method string) bool {
+	return method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions
 }
 
 // reply writes a JSON answer.

@@ -44,11 +44,13 @@ func TestStatusWrites(t *testing.T) {
 func writeAgain(ctx context.Context, s *StatusStore, r recorded) error {
 	probe := openProbe(r)
 	for name := range probe.topics {
-		for _, u := range probe.Topics(name) {
-			if r.Value == nil {
-				return s.ResetTopics(ctx, name)
-			}
-			return s.PutTopic(ctx, name, u)
+		used := probe.Topics(name)
+		switch {
+		case len(used) == 0:
+		case r.Value == nil:
+			return s.ResetTopics(ctx, name)
+		default:
+			return s.PutTopic(ctx, name, used[0])
 		}
 	}
 	u := Update{Delete: r.Value == nil}
