@@ -105,7 +105,19 @@ func (b *builder) env() connectors.Env {
 }
 
 // taskAdmin gives the task the admin that the connector's Env shares.
-func (b *builder) taskAdmin(ctx context.Context) (task.Admin, error) { return b.admin.get(ctx) }
+func (b *builder) taskAdmin(ctx context.Context) (task.Admin, error) {
+	return opened[task.Admin](b.admin.get(ctx))
+}
+
+// opened keeps the nil pointer of what could not be opened from becoming an
+// interface that is not nil: the task would close it.
+func opened[I any](it I, err error) (I, error) {
+	if err != nil {
+		var none I
+		return none, err
+	}
+	return it, nil
+}
 
 func (b *builder) source(p *connectors.Plugin, chain task.Chain, st stages) (task.Runner, error) {
 	var err error
@@ -120,9 +132,11 @@ func (b *builder) source(p *connectors.Plugin, chain task.Chain, st stages) (tas
 	env.Offsets = offsetReader{b.w.cfg.Offsets, b.id.Connector}
 	return task.NewSource(task.SourceConfig{
 		Common: b.common(), Chain: chain, Groups: groups, Admin: b.taskAdmin,
-		Open: func(ctx context.Context) (connectors.Source, error) { return p.Source(ctx, env, b.task) },
+		Open: func(ctx context.Context) (connectors.Source, error) {
+			return opened[connectors.Source](p.Source(ctx, env, b.task))
+		},
 		Producer: func(ctx context.Context) (task.Producer, error) {
-			return kafka.OpenProducer(ctx, b.settings(kafka.ProducerRole, producerClient))
+			return opened[task.Producer](kafka.OpenProducer(ctx, b.settings(kafka.ProducerRole, producerClient)))
 		},
 		Store: func(ctx context.Context, marks []data.Mark) error {
 			return b.w.cfg.Offsets.Commit(ctx, b.id.Connector, marks)
@@ -144,17 +158,19 @@ func (b *builder) sink(p *connectors.Plugin, chain task.Chain, st stages) (task.
 	records, _ := strconv.Atoi(consumer.Props["max.poll.records"])
 	return task.NewSink(task.SinkConfig{
 		Common: b.common(), Chain: chain, Admin: b.taskAdmin,
-		Open: func(ctx context.Context) (connectors.Sink, error) { return p.Sink(ctx, env, b.task) },
+		Open: func(ctx context.Context) (connectors.Sink, error) {
+			return opened[connectors.Sink](p.Sink(ctx, env, b.task))
+		},
 		Consumer: func(ctx context.Context) (task.Consumer, error) {
-			return kafka.OpenConsumer(ctx, consumer)
+			return opened[task.Consumer](kafka.OpenConsumer(ctx, consumer))
 		},
 		Group: func(ctx context.Context, c kafka.GroupConfig) (task.Group, error) {
 			s := consumer
 			s.Waiting = b.waiting.For("group")
-			return kafka.OpenGroup(ctx, s, c)
+			return opened[task.Group](kafka.OpenGroup(ctx, s, c))
 		},
 		Letters: func(ctx context.Context) (task.Producer, error) {
-			return kafka.OpenProducer(ctx, b.settings(kafka.ProducerRole, letterClient))
+			return opened[task.Producer](kafka.OpenProducer(ctx, b.settings(kafka.ProducerRole, letterClient)))
 		},
 		GroupID: consumer.Props["group.id"], InstanceID: instanceID(b.cluster(), b.id), Subscription: sub,
 		Reset: position(consumer), MetadataMaxAge: millis(consumer.Props["metadata.max.age.ms"], 5*time.Minute), MaxRecords: records,
@@ -181,13 +197,15 @@ func (b *builder) stream(p *connectors.Plugin, chain task.Chain, st stages) (tas
 		Common: b.common(), Chain: chain, Plan: st.plan, Topics: b.keys.Topics, Name: st.alias, Class: st.class,
 		Before: func() ([]task.Step, error) { return steps(st.before) },
 		After:  func() ([]task.Step, error) { return steps(st.after) },
-		Open:   func(ctx context.Context) (connectors.Sink, error) { return p.Sink(ctx, env, b.task) },
-		Admin:  b.taskAdmin,
+		Open: func(ctx context.Context) (connectors.Sink, error) {
+			return opened[connectors.Sink](p.Sink(ctx, env, b.task))
+		},
+		Admin: b.taskAdmin,
 		Consumer: func(ctx context.Context) (task.Consumer, error) {
-			return kafka.OpenConsumer(ctx, consumer)
+			return opened[task.Consumer](kafka.OpenConsumer(ctx, consumer))
 		},
 		Txn: func(ctx context.Context, id string) (task.Txn, error) {
-			return kafka.OpenTxn(ctx, b.settings(kafka.ProducerRole, producerClient), id)
+			return opened[task.Txn](kafka.OpenTxn(ctx, b.settings(kafka.ProducerRole, producerClient), id))
 		},
 		State: b.w.state, GroupID: consumer.Props["group.id"], ClusterGroup: b.cluster(), Tasks: tasks,
 		Reset: position(consumer), MaxTaskIdle: b.keys.MaxTaskIdle,

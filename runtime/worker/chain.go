@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"fmt"
 	"log/slog"
 	"strings"
 
@@ -37,9 +38,13 @@ func (w *Worker) converter(props map[string]string, key, own, workers string, si
 	}
 	p, err := w.cfg.Plugins.Converter(class, side)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("Invalid value %s for configuration %s: %w", class, key, err)
 	}
-	return p.New(under(from, key+"."), side, log)
+	c, err := p.New(under(from, key+"."), side, log)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	return c, nil
 }
 
 // outputConverter is connectors.Env.Converter.
@@ -90,7 +95,7 @@ func buildStages(reg *plugins.Registry, props map[string]string, keys *connector
 		}
 		if p.NewStateful != nil {
 			if s.plan != nil || predicate != "" {
-				return s, fault.New(fault.Config, "connect.stateful", "transformation '%s' (%s): a chain has one stateful transformation, and it takes no predicate", alias, class).
+				return s, fault.New(fault.Config, codeStateful, "transformation '%s' (%s): a chain has one stateful transformation, and it takes no predicate", alias, class).
 					WithField(prefix + "type").WithFix("Remove the predicate, or put the second one into a connector of its own.")
 			}
 			if s.plan, err = p.NewStateful(own, log); err != nil {

@@ -3,7 +3,9 @@ package worker
 import (
 	"context"
 	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"culvert/connectors"
 	"culvert/fault"
@@ -59,12 +61,43 @@ func (w *Worker) mostTasks(connector string, props map[string]string, keys *conn
 	if err != nil || s.plan == nil {
 		return keys.TasksMax, false, err
 	}
+	if err := checkSubscribed(&s, keys); err != nil {
+		return 0, true, err
+	}
 	if !s.plan.Copartitioned() && keys.TasksMax > 1 {
 		return 0, true, fault.New(fault.Config, "join.tasks",
 			"tasks.max is %d, but the join of connector %s is not copartitioned: its state spans all partitions, so one task owns them all", keys.TasksMax, connector).
 			WithField("tasks.max").WithFix("Set tasks.max=1, or join on the record key.")
 	}
 	return keys.TasksMax, true, nil
+}
+
+// checkSubscribed makes sure that the inputs of a stateful transformation are the
+// topics of the connector: one that is read by one alone is a slip of the pen, and
+// its records would never come.
+func checkSubscribed(s *stages, keys *connectorKeys) error {
+	sub, err := subscription(keys)
+	if err != nil {
+		return err
+	}
+	inputs := s.plan.Inputs()
+	for _, t := range inputs {
+		if sub.Pattern != nil && !sub.Pattern.MatchString(t) {
+			return fault.New(fault.Config, "join.topics", "topics.regex is %s, which does not match '%s', an input of transformation '%s'", keys.TopicsRegex, t, s.alias).
+				WithField("topics.regex").WithFix("Set topics=%s instead.", strings.Join(inputs, ","))
+		}
+		if sub.Pattern == nil && !slices.Contains(sub.Topics, t) {
+			return fault.New(fault.Config, "join.topics", "topics is %s, without '%s', an input of transformation '%s'", strings.Join(sub.Topics, ","), t, s.alias).
+				WithField("topics").WithFix("Set topics=%s, or correct the inputs of transforms.%s.", strings.Join(inputs, ","), s.alias)
+		}
+	}
+	for _, t := range sub.Topics {
+		if !slices.Contains(inputs, t) {
+			return fault.New(fault.Config, "join.topics", "topics lists '%s', which is no input of transformation '%s': its records would go nowhere", t, s.alias).
+				WithField("topics").WithFix("Set topics=%s, or correct the inputs of transforms.%s.", strings.Join(inputs, ","), s.alias)
+		}
+	}
+	return nil
 }
 
 // checkTasksMax is Java's TooManyTasksException (KIP-1004).
@@ -90,6 +123,9 @@ func (w *Worker) CheckInputs(ctx context.Context, connector string, props map[st
 		return nil // the validation of the keys themselves says it better
 	}
 	s, err := buildStages(w.cfg.Plugins, props, &keys, w.cfg.Log)
+	if e := fault.Of(err); e != nil && e.Code == codeStateful {
+		return err // a rule over several keys, which those know nothing of
+	}
 	if err != nil || s.plan == nil {
 		return nil
 	}
@@ -111,7 +147,10 @@ func (w *Worker) CheckInputs(ctx context.Context, connector string, props map[st
 	return nil
 }
 
+// codeStateful is the code of a chain in which a stateful transformation has no place.
+const codeStateful = "connect.stateful"
+
 func statefulSource(alias, class string) error {
-	return fault.New(fault.Config, "connect.stateful", "transformation '%s' (%s) keeps state, which a source cannot have", alias, class).
+	return fault.New(fault.Config, codeStateful, "transformation '%s' (%s) keeps state, which a source cannot have", alias, class).
 		WithField("transforms." + alias + ".type").WithFix("Use it in a sink connector, for instance culvert.connectors.TopicSink.")
 }
