@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 
@@ -93,6 +94,11 @@ func (a *Admin) Topics(ctx context.Context, names ...string) (map[string]TopicIn
 	if len(names) == 0 {
 		return found, nil
 	}
+	for _, n := range names {
+		if err := CheckTopicName(n); err != nil {
+			return nil, err
+		}
+	}
 	err := a.try(ctx, "describe topics", func(ctx context.Context) error {
 		resp, err := a.c.metadata(ctx, names)
 		if err != nil {
@@ -106,7 +112,7 @@ func (a *Admin) Topics(ctx context.Context, names ...string) (map[string]TopicIn
 					info.Replication = int16(len(t.Partitions[0].Replicas))
 				}
 				found[t.Name] = info
-			case sarama.ErrUnknownTopicOrPartition, sarama.ErrInvalidTopic:
+			case sarama.ErrUnknownTopicOrPartition:
 			default:
 				return answered("describe topic "+t.Name, t.Err)
 			}
@@ -114,6 +120,19 @@ func (a *Admin) Topics(ctx context.Context, names ...string) (map[string]TopicIn
 		return nil
 	})
 	return found, err
+}
+
+var topicName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
+
+// CheckTopicName refuses, with class Config, a name that no topic can have
+// (org.apache.kafka.common.internals.Topic.validate): nobody need wait for it.
+func CheckTopicName(name string) error {
+	if topicName.MatchString(name) && name != "." && name != ".." {
+		return nil
+	}
+	return fault.New(fault.Config, "kafka.topic_name", "'%s' cannot be the name of a topic", name).
+		WithFix("Topics have names of 1 to 249 letters, digits, '.', '_' and '-', other than '.' and '..'.").
+		WithJava("org.apache.kafka.common.errors.InvalidTopicException")
 }
 
 // AllTopics lists the names of all topics that this principal may see, sorted.
@@ -206,6 +225,9 @@ func (a *Admin) AutoCreateTopics(ctx context.Context) (bool, error) {
 // CreateTopic creates a topic and waits until every broker asked knows it. One
 // that exists is false, nil.
 func (a *Admin) CreateTopic(ctx context.Context, spec TopicSpec) (created bool, err error) {
+	if err := CheckTopicName(spec.Name); err != nil {
+		return false, err
+	}
 	what := "create topic " + spec.Name
 	err = a.try(ctx, what, func(ctx context.Context) error {
 		if a.c.controller() < 0 {

@@ -233,6 +233,9 @@ func (o *options) check(props map[string]string) error {
 	return nil
 }
 
+// CodeBadProperty is the fault code of a property whose value cannot be used.
+const CodeBadProperty = "kafka.bad_property"
+
 // badValue is the error of a property. The value is shown only for keys that hold
 // no secret; why may be nil.
 func badValue(key, value, want string, why error) error {
@@ -240,9 +243,9 @@ func badValue(key, value, want string, why error) error {
 	if isSecretKey(key) {
 		shown = "[hidden]"
 	}
-	e := fault.New(fault.Config, "kafka.bad_property", "Invalid value %s for configuration %s: it must be %s", shown, key, want)
+	e := fault.New(fault.Config, CodeBadProperty, "Invalid value %s for configuration %s: it must be %s", shown, key, want)
 	if why != nil && !errors.Is(why, errBadValue) {
-		e = fault.New(fault.Config, "kafka.bad_property", "Invalid value %s for configuration %s: %v", shown, key, why)
+		e = fault.New(fault.Config, CodeBadProperty, "Invalid value %s for configuration %s: %v", shown, key, why)
 	}
 	return e.WithField(key).WithFix("Set %s to %s.", key, want).WithJava("org.apache.kafka.common.config.ConfigException")
 }
