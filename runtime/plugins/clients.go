@@ -8,6 +8,7 @@ import (
 
 	"culvert/configdef"
 	"culvert/fault"
+	"culvert/kafka"
 )
 
 //go:embed clients.tsv
@@ -114,6 +115,9 @@ func overrides(client string, props map[string]string, p overridePolicy) (pieces
 			d.Name = prefix + name
 			c.definition = d
 		}
+		if text := unusable(client, name, text); text != "" {
+			c.value.Errors = append(c.value.Errors, strings.Replace(text, " configuration "+name+":", " configuration "+prefix+name+":", 1))
+		}
 		if !p.allowed(name) {
 			c.value.Errors = append(c.value.Errors,
 				fmt.Sprintf("The '%s' policy does not allow '%s' to be overridden in the connector configuration.", p.name, name))
@@ -121,6 +125,18 @@ func overrides(client string, props map[string]string, p overridePolicy) (pieces
 		pieces = append(pieces, c)
 	}
 	return pieces, nil
+}
+
+// unusable says why a client cannot work with a value; empty when it can. Java finds
+// it out when the task starts.
+func unusable(client, name, text string) string {
+	role := map[string]kafka.Role{"producer": kafka.ProducerRole, "consumer": kafka.ConsumerRole, "admin": kafka.AdminRole}[client]
+	props := map[string]string{"bootstrap.servers": "localhost:9092", name: text}
+	_, err := kafka.CheckProps(props, role)
+	if e := fault.Of(err); e != nil && e.Code == kafka.CodeBadProperty && e.Field == name {
+		return e.Error()
+	}
+	return ""
 }
 
 func shown(s *configdef.Spec, text string) string {

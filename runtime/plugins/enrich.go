@@ -106,17 +106,37 @@ func (r *Registry) checkTransforms(report *configdef.Report, props map[string]st
 	for _, alias := range aliases(props[keyTransforms]) {
 		prefix := keyTransforms + "." + alias + "."
 		p, err := r.Transform(props[prefix+"type"])
-		if err != nil || r.failVersion(report, prefix+"type", prefix+"plugin.version", props) || p.Check == nil {
+		if err != nil || r.failVersion(report, prefix+"type", prefix+"plugin.version", props) {
 			continue
 		}
-		for _, res := range p.Check(under(props, prefix, "type", "plugin.version", "predicate", "negate")).Results {
-			have := report.Get(prefix + res.Spec.Name)
-			if len(res.Errors) == 0 || have != nil && len(have.Errors) > 0 {
-				continue
+		if p.Check != nil {
+			for _, res := range p.Check(under(props, prefix, "type", "plugin.version", "predicate", "negate")).Results {
+				have := report.Get(prefix + res.Spec.Name)
+				if len(res.Errors) == 0 || have != nil && len(have.Errors) > 0 {
+					continue
+				}
+				for _, e := range res.Errors {
+					report.Fail(prefix+res.Spec.Name, "%s", e)
+				}
 			}
-			for _, e := range res.Errors {
-				report.Fail(prefix+res.Spec.Name, "%s", e)
-			}
+		}
+		if strings.HasPrefix(p.Class, "culvert.") {
+			fullNames(report, prefix)
+		}
+	}
+}
+
+// fullNames has errors name the whole key. Those of Java's transformations name it
+// without the prefix, and there that is the answer to give.
+func fullNames(report *configdef.Report, prefix string) {
+	for i := range report.Results {
+		res := &report.Results[i]
+		short, ok := strings.CutPrefix(res.Spec.Name, prefix)
+		if !ok {
+			continue
+		}
+		for n, e := range res.Errors {
+			res.Errors[n] = strings.Replace(e, " for configuration "+short+":", " for configuration "+prefix+short+":", 1)
 		}
 	}
 }

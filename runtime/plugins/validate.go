@@ -81,6 +81,7 @@ func (v *Validator) Validate(ctx context.Context, q Request) (*Answer, error) {
 	if err := a.connector(ctx, plugin, q); err != nil {
 		return nil, err
 	}
+	v.outputs(a, plugin)
 	v.inputs(ctx, a, q)
 	if err := v.extras(a, plugin, report, q); err != nil {
 		return nil, err
@@ -118,6 +119,25 @@ func (v *Validator) inputs(ctx context.Context, a *assembly, q Request) {
 		field = e.Field
 	}
 	a.fail(field, strings.ReplaceAll(fault.Explain(err), "\n", " "))
+}
+
+// outputs checks the converters that a connector has of its own, such as those for
+// what a topic sink writes: keys of type class that end like those of converters.
+func (v *Validator) outputs(a *assembly, p *connectors.Plugin) {
+	specs := p.Spec()
+	for i := range specs {
+		for suffix, side := range map[string]converters.Side{keyKeyConverter: converters.Key, keyValueConverter: converters.Value, keyHeaderConverter: converters.Header} {
+			name := specs[i].Name
+			if specs[i].Type != configdef.Class || !strings.HasSuffix(name, "."+suffix) || a.props[name] == "" {
+				continue
+			}
+			if _, err := v.Plugins.Converter(a.props[name], side); err != nil {
+				a.fail(name, fmt.Sprintf("Invalid value %s for configuration %s: %s", a.props[name], name, err))
+				continue
+			}
+			a.extra(v.Plugins.converter(name, side, a.props))
+		}
+	}
 }
 
 // framework validates the keys that are not the connector's own.
