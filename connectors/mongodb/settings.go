@@ -227,7 +227,7 @@ func validateTopic(r *configdef.Report, topic string, props map[string]string) {
 			if _, seen := last[c.key]; !seen {
 				order = append(order, c.key)
 			}
-			last[c.key] = err.Error()
+			last[c.key] = c.Error()
 		}
 	}
 	for _, k := range order {

@@ -51,10 +51,14 @@ func maskURI(uri string) string {
 	} else {
 		scheme += "://"
 	}
-	head, query, has := strings.Cut(rest, "?")
-	if i := strings.LastIndexByte(head, '@'); i >= 0 {
-		head = "****@" + head[i+1:]
+	// A password may hold what ought to be escaped, a question mark for instance: all
+	// that stands before the last @ is hidden.
+	user := ""
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		user, rest = "****@", rest[i+1:]
 	}
+	head, query, has := strings.Cut(rest, "?")
+	head = user + head
 	if !has {
 		return scheme + head
 	}
@@ -101,6 +105,12 @@ func uriError(uri string) error {
 	p, ok := splitURI(uri)
 	if !ok {
 		return errors.New("The connection string is invalid. Connection strings must start with either 'mongodb://' or 'mongodb+srv://")
+	}
+	// An @ before any option: the password holds a question mark, and what looks like
+	// the hosts is its beginning, which no error may show.
+	if head, _, _ := strings.Cut(p.options, "="); p.user == "" && strings.Contains(head, "@") {
+		return errors.New("The connection string contains invalid user information. If the username or password contains a colon (:), " +
+			"a question mark (?) or an at-sign (@) then it must be urlencoded")
 	}
 	hosts := strings.Split(p.hosts, ",")
 	for _, h := range hosts {
