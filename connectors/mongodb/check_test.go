@@ -3,9 +3,11 @@ package mongodb
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"culvert/fault"
@@ -159,5 +161,16 @@ func TestTasks(t *testing.T) {
 	all[0]["x"] = "y"
 	if props["x"] != "" || all[1]["x"] != "" {
 		t.Error("the tasks share a map")
+	}
+}
+
+func TestOwnClassesAreThoseOfTheTables(t *testing.T) {
+	want := []string{"namespace.mapping.DefaultNamespaceMapper", "namespace.mapping.FieldPathNamespaceMapper"}
+	want = slices.AppendSeq(want, maps.Keys(idStrategies))
+	want = slices.AppendSeq(want, maps.Keys(processorClasses))
+	want = slices.AppendSeq(want, maps.Keys(writeModels))
+	slices.Sort(want)
+	if d := cmp.Diff(want, slices.Sorted(slices.Values(ownClasses))); d != "" {
+		t.Error(d)
 	}
 }

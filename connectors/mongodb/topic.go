@@ -3,6 +3,7 @@ package mongodb
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -164,21 +165,25 @@ func unknownClass(key, class, wanted string) error {
 // isOurs reports whether the class is one of the sink's own, of whatever kind.
 func isOurs(class string) bool {
 	name, ok := strings.CutPrefix(class, pkg)
-	if !ok {
-		return false
-	}
-	i := strings.LastIndexByte(name, '.') + 1
-	switch dir, simple := name[:i], name[i:]; dir {
-	case "processor.id.strategy.", "writemodel.strategy.":
-		return strings.HasSuffix(simple, "Strategy")
-	case "processor.", "processor.field.renaming.":
-		return strings.HasSuffix(simple, "Projector") || strings.HasPrefix(simple, "RenameBy") ||
-			simple == "DocumentIdAdder" || simple == "KafkaMetaAdder" || simple == "NullFieldValueRemover"
-	case "namespace.mapping.":
-		return strings.HasSuffix(simple, "NamespaceMapper")
-	}
-	return isCDCHandler(class)
+	return ok && slices.Contains(ownClasses, name) || isCDCHandler(class)
 }
+
+// ownClasses are those that the tables of the kinds list; the tables cannot be asked,
+// since their constructors lead here.
+var ownClasses = strings.Fields(`
+	processor.id.strategy.BsonOidStrategy processor.id.strategy.FullKeyStrategy processor.id.strategy.KafkaMetaDataStrategy
+	processor.id.strategy.PartialKeyStrategy processor.id.strategy.PartialValueStrategy
+	processor.id.strategy.ProvidedInKeyStrategy processor.id.strategy.ProvidedInValueStrategy
+	processor.id.strategy.UuidProvidedInKeyStrategy processor.id.strategy.UuidProvidedInValueStrategy processor.id.strategy.UuidStrategy
+	processor.DocumentIdAdder processor.KafkaMetaAdder processor.NullFieldValueRemover
+	processor.AllowListKeyProjector processor.WhitelistKeyProjector processor.BlockListKeyProjector processor.BlacklistKeyProjector
+	processor.AllowListValueProjector processor.WhitelistValueProjector processor.BlockListValueProjector processor.BlacklistValueProjector
+	processor.field.renaming.RenameByMapping processor.field.renaming.RenameByRegExp
+	writemodel.strategy.DefaultWriteModelStrategy writemodel.strategy.ReplaceOneDefaultStrategy writemodel.strategy.InsertOneDefaultStrategy
+	writemodel.strategy.ReplaceOneBusinessKeyStrategy writemodel.strategy.UpdateOneDefaultStrategy writemodel.strategy.UpdateOneTimestampsStrategy
+	writemodel.strategy.UpdateOneBusinessKeyTimestampStrategy writemodel.strategy.DeleteOneDefaultStrategy
+	writemodel.strategy.DeleteOneBusinessKeyStrategy writemodel.strategy.DeleteOneTombstoneBusinessKeyStrategy
+	namespace.mapping.DefaultNamespaceMapper namespace.mapping.FieldPathNamespaceMapper`)
 
 // rateLimit counts bulk writes; it belongs to one task.
 type rateLimit struct {
