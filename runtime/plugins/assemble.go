@@ -69,6 +69,14 @@ func (a *assembly) fail(name, text string) {
 	a.loose = append(a.loose, v)
 }
 
+// failed reports whether a key has the error already.
+func (a *assembly) failed(name, text string) bool {
+	if i, ok := a.at[name]; ok && a.keys[i].value != nil {
+		return slices.Contains(a.keys[i].value.Errors, text)
+	}
+	return false
+}
+
 // connector adds the connector's own keys and what its check says of them.
 func (a *assembly) connector(ctx context.Context, p *connectors.Plugin, q Request) error {
 	done := q.stage("retrieving the configuration definition from the connector")

@@ -81,6 +81,11 @@ func (v *Validator) Validate(ctx context.Context, q Request) (*Answer, error) {
 	if err := a.connector(ctx, plugin, q); err != nil {
 		return nil, err
 	}
+	if key, text := deadLetterClash(props); text != "" && plugin.Kind != connectors.SourceKind && !a.failed(key, text) {
+		// The connector declares the key too, and Java takes its word alone: dead letters
+		// would then go round in a circle.
+		a.fail(key, text)
+	}
 	v.outputs(a, plugin)
 	v.inputs(ctx, a, q)
 	if err := v.extras(a, plugin, report, q); err != nil {
@@ -239,15 +244,8 @@ func (v *Validator) checkSink(report *configdef.Report, props map[string]string)
 	case !hasTopics && !hasPattern:
 		both("Must configure one of topics or topics.regex")
 	}
-	if dead := strings.TrimSpace(props[keyDeadLetters]); dead != "" {
-		if list := topicList(topics); slices.Contains(list, dead) {
-			report.Fail(keyTopics, "The DLQ topic '%s' may not be included in the list of topics ('topics=[%s]') consumed by the connector",
-				dead, strings.Join(list, ", "))
-		}
-		if re, err := regexp.Compile("^(?:" + pattern + ")$"); hasPattern && err == nil && re.MatchString(dead) {
-			report.Fail(keyTopicsRegex, "The DLQ topic '%s' may not be matched by the regex for the topics ('topics.regex=%s') consumed by the connector",
-				dead, pattern)
-		}
+	if key, text := deadLetterClash(props); text != "" {
+		report.Fail(key, "%s", text)
 	}
 	worker := v.Worker["group.id"]
 	if !v.Distributed || worker == "" {
@@ -261,6 +259,27 @@ func (v *Validator) checkSink(report *configdef.Report, props map[string]string)
 	} else if name := report.Get(keyName).Value.Text; "connect-"+name == worker {
 		report.Fail(keyName, "Consumer group for sink connector named %s conflicts with Connect worker group %s", name, worker)
 	}
+}
+
+// deadLetterClash finds a dead letter topic that the connector would read itself.
+func deadLetterClash(props map[string]string) (key, text string) {
+	dead := strings.TrimSpace(props[keyDeadLetters])
+	if dead == "" {
+		return "", ""
+	}
+	if list := topicList(props[keyTopics]); slices.Contains(list, dead) {
+		return keyTopics, fmt.Sprintf("The DLQ topic '%s' may not be included in the list of topics ('topics=[%s]') consumed by the connector",
+			dead, strings.Join(list, ", "))
+	}
+	pattern := props[keyTopicsRegex]
+	if strings.TrimSpace(pattern) == "" {
+		return "", ""
+	}
+	if re, err := regexp.Compile("^(?:" + pattern + ")$"); err == nil && re.MatchString(dead) {
+		return keyTopicsRegex, fmt.Sprintf("The DLQ topic '%s' may not be matched by the regex for the topics ('topics.regex=%s') consumed by the connector",
+			dead, pattern)
+	}
+	return "", ""
 }
 
 // topicList is SinkConnectorConfig.parseTopicsList.
