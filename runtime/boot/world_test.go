@@ -192,6 +192,13 @@ func (w *world) settings() kafka.Settings {
 	}
 }
 
+// at is the same world for a subtest.
+func (w *world) at(t *testing.T) *world {
+	sub := *w
+	sub.t = t
+	return &sub
+}
+
 // await polls until f has no complaint.
 func (w *world) await(what string, f func() error) {
 	w.t.Helper()
@@ -295,16 +302,17 @@ func (w *world) create(name string, config map[string]string) {
 // refused creates a connector that must be refused and returns the message.
 func (w *world) refused(name string, config map[string]string) string {
 	w.t.Helper()
-	answer := w.do(http.MethodPost, "/connectors", configs.Connector{Name: name, Config: config}, http.StatusBadRequest)
+	status, answer := w.request(http.MethodPost, "/connectors", configs.Connector{Name: name, Config: config})
 	var e struct {
 		ErrorCode int `json:"error_code"`
 		Message   string
 	}
-	if err := json.Unmarshal(answer, &e); err != nil || e.ErrorCode != http.StatusBadRequest {
-		w.t.Fatalf("answer %s: %v", answer, err)
+	if err := json.Unmarshal(answer, &e); err != nil || status != http.StatusBadRequest || e.ErrorCode != status {
+		w.t.Errorf("%v was not refused: %d %s %v", config, status, answer, err)
 	}
 	if status, body := w.get("/connectors/" + name); status != http.StatusNotFound {
 		w.t.Errorf("the refused connector %s exists: %d %s", name, status, body)
+		w.do(http.MethodDelete, "/connectors/"+name, nil, http.StatusNoContent)
 	}
 	return e.Message
 }
