@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"errors"
 	"fmt"
 
 	"culvert/data"
@@ -75,7 +76,7 @@ func (s *Sink) build(b *data.Batch) error {
 			err = t.model(&s.doc, &p.models)
 		}
 		if err != nil {
-			if err := s.bad(i, r, t, err); err != nil {
+			if err := s.bad(b, i, t, err); err != nil {
 				return err
 			}
 			continue
@@ -113,13 +114,17 @@ func (s *Sink) topicOf(b *data.Batch, r *data.Record) (*topicConfig, error) {
 }
 
 // bad deals with a record that becomes no write: nil goes on without it.
-func (s *Sink) bad(i int, r *data.Record, t *topicConfig, err error) error {
+func (s *Sink) bad(b *data.Batch, i int, t *topicConfig, err error) error {
+	r := &b.Records[i]
+	var d *decodeError
 	switch {
 	case fault.Is(err, fault.Retry):
 		return err
-	case isDecode(err):
-		// Converters belong to the framework: its errors.tolerance decides.
+	case errors.As(err, &d):
+		// Converters belong to the framework: its errors.tolerance decides, and it knows
+		// the converter's name.
 		if !s.frameworkTolerates {
+			b.Fail(i, d.stage, d.err)
 			return &fault.Error{Class: fault.Fatal, Code: "mongo.undecodable", Java: "org.apache.kafka.connect.errors.ConnectException",
 				Fix: s.fixRecord(r), Err: fmt.Errorf("Tolerance exceeded in error handler: %w", err)}
 		}

@@ -19,7 +19,10 @@ func isDecode(err error) bool {
 
 // decodeError says that a cell could not be decoded: the converter's failure, not
 // the connector's.
-type decodeError struct{ err error }
+type decodeError struct {
+	stage data.Stage
+	err   error
+}
 
 func (e *decodeError) Error() string { return e.err.Error() }
 func (e *decodeError) Unwrap() error { return e.err }
@@ -55,6 +58,10 @@ func (t *transcoders) of(dec data.Decoder) converters.Transcoder {
 // null. Errors: *decodeError if the converter cannot read the cell, else a record
 // error in Java's words (LazyBsonDocument). name is "key" or "value".
 func (t *transcoders) appendCell(dst []byte, c *data.Cell, a *data.Arena, name string) (_ []byte, ok bool, err error) {
+	stage := data.StageValueConverter
+	if name == "key" {
+		stage = data.StageKeyConverter
+	}
 	if raw, dec, wire := c.Wire(); wire && raw != nil && dec != nil {
 		if route := t.of(dec); route != nil {
 			out, err := route.Append(dst, raw)
@@ -62,13 +69,13 @@ func (t *transcoders) appendCell(dst []byte, c *data.Cell, a *data.Arena, name s
 				return out, true, nil
 			}
 			if !errors.Is(err, bson.ErrIndirect) {
-				return dst, false, &decodeError{err}
+				return dst, false, &decodeError{stage, err}
 			}
 		}
 	}
 	v, s, err := c.Value(a)
 	if err != nil {
-		return dst, false, &decodeError{err}
+		return dst, false, &decodeError{stage, err}
 	}
 	if v.IsNull() {
 		return dst, false, nil

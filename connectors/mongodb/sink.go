@@ -2,6 +2,7 @@ package mongodb
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -150,8 +151,8 @@ func (s *Sink) report(b *data.Batch) {
 // does not, and nobody asked for dead letters, the record is skipped as in Java,
 // which then has no error reporter.
 func (s *Sink) fail(b *data.Batch, i int, t *topicConfig, err error) {
-	if isDecode(err) {
-		b.Fail(i, data.StagePut, err.(*decodeError).err)
+	if d := (*decodeError)(nil); errors.As(err, &d) {
+		b.Fail(i, d.stage, d.err)
 		return
 	}
 	if !s.frameworkTolerates && !s.frameworkReports {

@@ -140,11 +140,15 @@ func (p *policy) blame(f *data.Failure, r *data.Record) {
 func (p *policy) exceeded(f *data.Failure, r *data.Record, input *data.Message) error {
 	e := fault.New(fault.Fatal, codeTolerance, "Tolerance exceeded in error handler: %s with %s failed for %s: %w",
 		f.Stage, f.By, where(r, input), f.Err).WithJava("org.apache.kafka.connect.errors.ConnectException")
+	fix := "Correct the record or the configuration, or"
 	if cause := fault.Of(f.Err); cause != nil && cause.Fix != "" {
-		return e.WithFix("%s", cause.Fix)
+		fix = cause.Fix + " Or"
 	}
-	return e.WithFix("Correct the record or the configuration, or set errors.tolerance=all to go on without such records " +
-		"(errors.deadletterqueue.topic.name keeps those of a sink).")
+	fix += " set errors.tolerance=all to go on without such records"
+	if input != nil {
+		fix += " (errors.deadletterqueue.topic.name keeps them)"
+	}
+	return e.WithFix("%s.", fix)
 }
 
 // where names a record for a human.
@@ -223,6 +227,20 @@ func settleWritten(p *policy, b *data.Batch, letters []data.Message, begun time.
 	}
 	b.Remove(func(i int) bool { return keep[i] })
 	return letters, wait, nil
+}
+
+// stopped is the error that ends a task after a Write that failed for good. A
+// connector that stops because of a record has marked it too; the mark tells where
+// it lies and at which stage it failed.
+func stopped(p *policy, b *data.Batch, letters []data.Message, err error) ([]data.Message, error) {
+	if len(b.Failed()) == 0 || fault.Is(err, fault.Retry) {
+		return letters, err
+	}
+	letters, stop := p.settle(b, letters)
+	if stop != nil {
+		err = stop
+	}
+	return letters, err
 }
 
 // forget drops failed decodings, so that the next attempt decodes again.

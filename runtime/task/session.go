@@ -211,6 +211,8 @@ func (ses *session) deliver(w *work) error {
 				if w.letters, wait, err = settleWritten(s.policy, b, w.letters, begun); err == nil {
 					err = wait
 				}
+			} else {
+				w.letters, err = stopped(s.policy, b, w.letters, err)
 			}
 		}
 		if err == nil {

@@ -520,6 +520,7 @@ func (sh *shard) write(ctx context.Context) error {
 		err := sh.st.sink.Write(sh.st.hard, sh.out)
 		sh.st.sinkMu.Unlock()
 		if err != nil {
+			sh.letters, err = stopped(sh.st.policy, sh.out, sh.letters, err)
 			return err
 		}
 		var wait error
