@@ -19,7 +19,8 @@ import (
 type copartition struct {
 	topics     []string
 	partitions int32
-	framed     bool // keys carry a schema id
+	framed     bool   // keys carry a schema id
+	prefix     string // of the transformation's keys, for remedies
 	possible   []atomic.Uint32
 
 	mu    sync.Mutex
@@ -32,7 +33,7 @@ const copartitionFix = "Set %scopartitioned=false (one task then reads all parti
 
 func newCopartition(topics []string, partitions int, keyClass string) *copartition {
 	c := &copartition{
-		topics: topics, partitions: int32(partitions), framed: strings.HasPrefix(keyClass, "io.confluent.connect."),
+		topics: topics, partitions: int32(partitions), prefix: "transforms.<name>.", framed: strings.HasPrefix(keyClass, "io.confluent.connect."),
 		possible: make([]atomic.Uint32, len(topics)), kinds: make([]data.Kind, len(topics)), ids: make([]uint32, len(topics)), seen: make([]bool, len(topics)),
 	}
 	for i := range c.possible {
@@ -103,8 +104,9 @@ func (c *copartition) first(side int, m *data.Message, kind data.Kind) error {
 	}
 	for i, k := range c.kinds {
 		if k != data.Null && k != kind {
-			return c.refuse("the keys have different types: %s in topic '%s', %s in topic '%s' (key %s, partition %d, offset %d)",
-				k, c.topics[i], kind, m.Topic, show(m.Key), m.Partition, m.Offset)
+			return fault.New(fault.Config, "join.key_types", "the keys have different types: %s in topic '%s', %s in topic '%s' (key %s, partition %d, offset %d)",
+				k, c.topics[i], kind, m.Topic, show(m.Key), m.Partition, m.Offset).
+				WithFix("Write both topics with keys of one type, or join on a field that has one type in both: %son, with %scopartitioned=false.", c.prefix, c.prefix)
 		}
 	}
 	if id, ok := frame(m.Key); ok && c.framed && c.partitions > 1 && !c.seen[side] {
@@ -120,7 +122,7 @@ func (c *copartition) first(side int, m *data.Message, kind data.Kind) error {
 }
 
 func (c *copartition) refuse(format string, args ...any) error {
-	return fault.New(fault.Config, "join.not_copartitioned", format, args...).WithFix(copartitionFix, "transforms.<name>.")
+	return fault.New(fault.Config, "join.not_copartitioned", format, args...).WithFix(copartitionFix, c.prefix)
 }
 
 // frame is the schema id in front of registry-framed bytes.

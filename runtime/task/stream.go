@@ -172,6 +172,7 @@ func (st *Stream) open(ctx context.Context) ([]*shard, error) {
 	}
 	st.intake = newIntake(consumer, st.track)
 	st.keys = newCopartition(st.inputs, partitions[st.inputs[0]], st.cfg.Chain.class(data.StageKeyConverter))
+	st.keys.prefix = "transforms." + st.cfg.Name + "."
 	return st.divide(partitions)
 }
 

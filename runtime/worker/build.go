@@ -290,8 +290,12 @@ func creationGroup(name string, own map[string]string) (task.TopicGroup, error) 
 	c, report := creationDef.Parse(own)
 	g := task.TopicGroup{Name: name, Partitions: c.Partitions, Replication: c.Replication, Configs: map[string]string{}}
 	prefix := "topic.creation." + name + "."
-	if errs := report.Errors(); len(errs) > 0 {
-		return g, fault.New(fault.Config, "connect.topic_creation", "%s", strings.Join(errs, "; ")).WithField(prefix + "partitions")
+	for i := range report.Results {
+		if res := &report.Results[i]; len(res.Errors) > 0 {
+			name := prefix + res.Spec.Name
+			return g, fault.New(fault.Config, "connect.topic_creation", "%s",
+				strings.Replace(res.Errors[0], " configuration "+res.Spec.Name+":", " configuration "+name+":", 1)).WithField(name)
+		}
 	}
 	compile := func(key string, patterns []string) (list []*regexp.Regexp, err error) {
 		for _, p := range patterns {
