@@ -36,7 +36,7 @@ func TestAllocations(t *testing.T) {
 		b.seal(identity{1, 1}, 0, &opts, false)
 		b.free()
 		box.formed = box.formed[:0]
-	}); got > 2 {
+	}); got > n/20 { // a pool may be empty (it is at random under -race): what counts is that no record costs one
 		t.Errorf("forming a batch of %d records takes %.0f allocations", n, got)
 	}
 }

@@ -232,16 +232,16 @@ func TestRestore(t *testing.T) {
 				l.start()
 				var got []string
 				lives, loaded := 0, 0
-				for pos := 0; pos < len(all); {
+				for pos, batches := 0, 1; pos < len(all); batches++ {
 					n := min(len(all)-pos, 1+rnd.IntN(100))
 					got = append(got, l.process(all[pos:pos+n])...)
 					pos += n
-					if rnd.IntN(3) > 0 {
+					if rnd.IntN(3) > 0 || batches%3 == 0 {
 						if err := l.st.Checkpoint(data.Offsets{life0: int64(pos)}); err != nil {
 							t.Fatal(err)
 						}
 					}
-					if rnd.IntN(4) > 0 {
+					if rnd.IntN(4) > 0 && batches%5 != 0 {
 						continue
 					}
 					// The batch after the commit is lost with the process.
