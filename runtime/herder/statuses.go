@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"culvert/fault"
 	"culvert/runtime/store"
@@ -11,14 +12,22 @@ import (
 
 // statusQueue writes statuses in the order in which they were put, in one
 // goroutine, so that neither the loop nor a task waits for the broker.
+//
+// While the broker keeps a write waiting, what the queue holds is presumed: this
+// worker's users see that its tasks wait for Kafka, though Kafka cannot be told.
 type statusQueue struct {
 	store  store.Statuses
 	log    *slog.Logger
 	signal chan struct{}
 
-	mu    sync.Mutex // guards items
-	items []any
+	mu      sync.Mutex // guards the fields below
+	items   []any
+	writing []any // what the write under way is about; nil: there is none
+	stuck   bool  // the write under way takes long
 }
+
+// stuckAfter is when a write that is under way takes long.
+const stuckAfter = 500 * time.Millisecond
 
 // What the queue holds, beside store.Update.
 type (
@@ -37,6 +46,9 @@ func newStatusQueue(s store.Statuses, log *slog.Logger) *statusQueue {
 func (q *statusQueue) put(item any) {
 	q.mu.Lock()
 	q.items = append(q.items, item)
+	if q.stuck {
+		q.presume(item)
+	}
 	q.mu.Unlock()
 	select {
 	case q.signal <- struct{}{}:
@@ -65,9 +77,36 @@ func (q *statusQueue) run(ctx context.Context) {
 		}
 		q.mu.Lock()
 		items := q.items
-		q.items = nil
+		q.items, q.writing = nil, items
 		q.mu.Unlock()
+		timer := time.AfterFunc(stuckAfter, func() { q.late(items) })
 		q.write(ctx, items)
+		timer.Stop()
+		q.mu.Lock()
+		q.writing, q.stuck = nil, false
+		q.mu.Unlock()
+	}
+}
+
+// late presumes what a write that takes long is about, and what waits behind it. The
+// write may have ended while the timer fired: then there is nothing to presume.
+func (q *statusQueue) late(items []any) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(items) == 0 || len(q.writing) == 0 || &q.writing[0] != &items[0] {
+		return
+	}
+	q.stuck = true
+	q.presume(q.writing...)
+	q.presume(q.items...)
+}
+
+// presume is called with mu held.
+func (q *statusQueue) presume(items ...any) {
+	for _, item := range items {
+		if u, ok := item.(store.Update); ok && !u.Delete {
+			q.store.Presume(u)
+		}
 	}
 }
 

@@ -97,6 +97,9 @@ func (s *StatusStore) Presume(updates ...Update) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, u := range updates {
+		if u.Safe && !s.canWrite(u) {
+			continue
+		}
 		s.presumed[string(statusKey(u.Connector, u.Task))] = u.Status
 	}
 }

@@ -150,8 +150,8 @@ type Statuses interface {
 	// Connectors lists every name that has a status of any kind, sorted.
 	Connectors() []string
 	Write(ctx context.Context, updates ...Update) error
-	// Presume notes states that a worker has been asked for and has not written yet;
-	// Presumed gives one while no record of its key has been read since. Other reads
+	// Presume notes states that a worker has been asked for, or has, and has not written
+	// yet; those that Write would hold back are left out. Presumed gives one while no record of its key has been read since. Other reads
 	// are of the records alone.
 	Presume(updates ...Update)
 	Presumed(name string, task int) (Status, bool)
