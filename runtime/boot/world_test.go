@@ -76,7 +76,8 @@ func newWorld(t *testing.T, options ...option) *world {
 	t.Helper()
 	w := &world{t: t, dataDir: t.TempDir(), logs: &logBuffer{}, props: map[string]string{}}
 	var err error
-	if w.broker, err = kfake.NewCluster(kfake.NumBrokers(1)); err != nil {
+	if w.broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(100*time.Millisecond),
+		kfake.BrokerConfigs(map[string]string{"group.min.session.timeout.ms": "100"})); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.broker.Close)
