@@ -224,7 +224,10 @@ func TestWorld_abandoned(t *testing.T) {
 	w.lab.blocked["read"] = stuck
 	w.w.keys.Graceful = 50 * time.Millisecond
 	w.start("src", 1, source("numbers"), false)
-	w.until("running", func() bool { return w.log.of("src-0") == "RUNNING " })
+	w.until("a Read that hangs", func() (inside bool) {
+		w.lab.set(func() { inside = w.lab.inside })
+		return inside
+	})
 	w.stop("src", 1)
 	if n := w.w.Abandoned(); n != 1 {
 		t.Errorf("%d tasks abandoned", n)

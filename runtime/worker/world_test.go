@@ -56,6 +56,7 @@ type lab struct {
 	mu       sync.Mutex
 	written  []string
 	blocked  map[string]chan struct{}
+	inside   bool // a Read is blocked now
 	failWith error
 	end      int64
 }
@@ -321,6 +322,7 @@ func (s *numbers) Read(ctx context.Context, b *data.Batch) error {
 	s.lab.mu.Lock()
 	end := s.lab.end
 	stuck := s.lab.blocked["read"]
+	s.lab.inside = stuck != nil
 	s.lab.mu.Unlock()
 	if stuck != nil {
 		<-stuck // ignores ctx: a bad plugin
