@@ -56,8 +56,18 @@ func (q *statusQueue) put(item any) {
 	}
 }
 
-// flush returns when everything that was put before is durable, or ctx ends.
+// flush returns when everything that was put before is durable, or ctx ends. It has
+// little patience with a write that takes long already: a worker that stops while
+// Kafka is away flushes several times.
 func (q *statusQueue) flush(ctx context.Context) {
+	q.mu.Lock()
+	stuck := q.stuck
+	q.mu.Unlock()
+	if stuck {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, stuckAfter)
+		defer cancel()
+	}
 	b := barrier{make(chan struct{})}
 	q.put(b)
 	select {
