@@ -1,6 +1,7 @@
 package boot_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -141,4 +142,50 @@ func TestKafkaIsAwayForLongerThanASession(t *testing.T) {
 	for _, name := range []string{"orders-payments-join", "mongodb-sink"} {
 		w.await(name+" to run", func() error { return w.healthy(name) })
 	}
+}
+
+func TestKafkaIsAwayAtTheStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withTopics(1, "in"))
+	w.create("sink", w.sink("in"))
+	w.running("sink", 1)
+	w.stop()
+
+	w.start(func(p *process) { p.kafka.down() })
+	w.await("the worker to look for Kafka", func() error {
+		if !strings.Contains(w.logs.String(), "kafka does not answer, waiting") {
+			return errors.New("it has not said so")
+		}
+		return nil
+	})
+	for path, method := range map[string]string{"/": http.MethodGet, "/connectors": http.MethodGet, "/health": http.MethodGet} {
+		if status, body := w.request(method, path, nil); status != http.StatusServiceUnavailable {
+			t.Errorf("%s: %d %s, want that the worker is not there yet", path, status, body)
+		}
+	}
+	begun := time.Now()
+	w.kafka.up()
+	w.produce(w.rowsOf("in", "a")...)
+	w.awaitDocuments("a")
+	w.within(begun, "starting after Kafka came")
+	w.running("sink", 1)
+}
+
+// TestStopWhileKafkaIsAway: a worker that can reach nobody ends nevertheless, and
+// nothing is lost.
+func TestStopWhileKafkaIsAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withTopics(4, joinedTopic), withProps(map[string]string{"task.shutdown.graceful.timeout.ms": "500"}))
+	truth := w.startPipeline("6")
+	w.flowed(50)
+	w.kafka.down()
+	w.awaitTask("mongodb-sink", 0, "RUNNING", "Kafka")
+	begun := time.Now()
+	_ = w.worker.Close() // that Kafka is away is in its error
+	if took := time.Since(begun); took > 12*time.Second {
+		t.Errorf("it took %v to stop", took)
+	}
+	t.Logf("stopped within %v", time.Since(begun))
+	w.begin()
+	w.complete(truth)
 }

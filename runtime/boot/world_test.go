@@ -134,8 +134,20 @@ func (w *world) workerProps() map[string]string {
 	return props
 }
 
-// begin starts a worker process.
+// begin starts a worker process and waits until it answers.
 func (w *world) begin() {
+	w.t.Helper()
+	w.start(func(*process) {})
+	w.await("the worker to answer", func() error {
+		if status, body := w.get("/connectors"); status != http.StatusOK {
+			return fmt.Errorf("%d %s", status, body)
+		}
+		return nil
+	})
+}
+
+// start starts a worker process, after before has seen it.
+func (w *world) start(before func(p *process)) {
 	w.t.Helper()
 	props := w.workerProps()
 	p := &process{url: fmt.Sprintf("http://127.0.0.1:%d", freePort(w.t)), ended: make(chan error, 1)}
@@ -148,6 +160,7 @@ func (w *world) begin() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	before(p)
 	p.worker, err = boot.Start(w.t.Context(), boot.Options{
 		Config: cfg, Mode: boot.Distributed, Plugins: all.Set(), Log: log, Loggers: loggers, Dial: p.kafka.dial,
 	})
@@ -155,12 +168,6 @@ func (w *world) begin() {
 		w.t.Fatal(err)
 	}
 	w.process = p
-	w.await("the worker to answer", func() error {
-		if status, body := w.get("/connectors"); status != http.StatusOK {
-			return fmt.Errorf("%d %s", status, body)
-		}
-		return nil
-	})
 }
 
 // stop drains the worker, as SIGTERM does.
