@@ -175,3 +175,33 @@ func TestPipelineIsSteeredWhileItFlows(t *testing.T) {
 	w.create("mongodb-sink", w.fromFile("mongodb-sink"))
 	w.complete(truth)
 }
+
+// TestCutOffWorkerIsFenced: one that others think dead comes back, with all that it
+// had in mind.
+func TestCutOffWorkerIsFenced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withTopics(4, joinedTopic), withProps(map[string]string{
+		"session.timeout.ms": "1000", "heartbeat.interval.ms": "200",
+	}))
+	truth := w.startPipeline("12")
+	w.flowed(30)
+	old := w.process
+	old.kafka.down()
+	w.port, w.dataDir = freePort(t), t.TempDir()
+	w.begin()
+	id := fmt.Sprintf("127.0.0.1:%d", w.port)
+	for _, name := range []string{"orders-payments-join", "mongodb-sink"} {
+		w.await("the other worker to take over "+name, func() error {
+			s, err := w.status(name)
+			if err == nil && (s.Connector.WorkerID != id || len(s.Tasks) == 0 || s.Tasks[0].WorkerID != id || s.Tasks[0].State != "RUNNING") {
+				err = fmt.Errorf("%+v", s)
+			}
+			return err
+		})
+	}
+	w.flowed(100)
+	old.kafka.up()
+	w.complete(truth)
+	w.dead = append(w.dead, old)
+	go func() { old.ended <- old.worker.Close() }()
+}
