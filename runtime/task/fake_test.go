@@ -35,6 +35,7 @@ type broker struct {
 	sizes    []int // messages of each committed transaction
 	created  []kafka.TopicSpec
 	held     []func()
+	unstable bool // an open commit that nobody ends
 }
 
 func newBroker() *broker {

@@ -211,7 +211,14 @@ func (a *fakeAdmin) ListOffsets(_ context.Context, tps []data.TopicPartition, at
 	return out, a.b.down
 }
 
-func (a *fakeAdmin) GroupOffsets(_ context.Context, group string, tps []data.TopicPartition, _ bool) (map[data.TopicPartition]kafka.OffsetMeta, error) {
+func (a *fakeAdmin) GroupOffsets(ctx context.Context, group string, tps []data.TopicPartition, stable bool) (map[data.TopicPartition]kafka.OffsetMeta, error) {
+	a.b.mu.Lock()
+	unstable := stable && a.b.unstable
+	a.b.mu.Unlock()
+	if unstable {
+		<-ctx.Done()
+		return nil, fault.New(fault.Retry, "kafka.unstable", "there are unstable offsets: %w", ctx.Err())
+	}
 	a.b.mu.Lock()
 	defer a.b.mu.Unlock()
 	out := map[data.TopicPartition]kafka.OffsetMeta{}

@@ -112,7 +112,7 @@ func (sh *shard) takeOver(ctx context.Context) (starts data.Offsets, err error) 
 	var committed map[data.TopicPartition]kafka.OffsetMeta
 	var begins, ends data.Offsets
 	err = sh.retry.do(ctx, "offsets of group "+st.cfg.GroupID, func() (err error) {
-		if committed, err = st.admin.GroupOffsets(ctx, st.cfg.GroupID, sh.tps, true); err != nil {
+		if committed, err = sh.stable(ctx); err != nil {
 			return err
 		}
 		if begins, err = st.admin.ListOffsets(ctx, sh.tps, kafka.Earliest); err != nil {
@@ -135,6 +135,33 @@ func (sh *shard) takeOver(ctx context.Context) (starts data.Offsets, err error) 
 		}
 	}
 	return starts, nil
+}
+
+// leftoverAfter is how long open commits are waited for when nobody can have one.
+const leftoverAfter = 5 * time.Second
+
+// stable reads the committed offsets when no transaction has an open commit on
+// them.
+//
+// Nobody but the owner of our transactional id commits these partitions, and
+// taking the id over has ended what it left open. A commit that still counts as
+// open after a while is a leftover: one that reached the broker after the end of
+// its transaction (KIP-890 is about those; it was seen on a 4.3 broker after kills
+// and a freeze). No transaction will ever end it, so it never becomes valid, and
+// the last valid offset counts. The commit that the shard begins with is of the same
+// producer id and clears it away.
+func (sh *shard) stable(ctx context.Context) (map[data.TopicPartition]kafka.OffsetMeta, error) {
+	limited, cancel := context.WithTimeout(ctx, leftoverAfter)
+	defer cancel()
+	committed, err := sh.st.admin.GroupOffsets(limited, sh.st.cfg.GroupID, sh.tps, true)
+	if err == nil || ctx.Err() != nil || limited.Err() == nil {
+		return committed, err
+	}
+	committed, last := sh.st.admin.GroupOffsets(ctx, sh.st.cfg.GroupID, sh.tps, false)
+	if last == nil {
+		sh.log.Warn("an open commit that belongs to no transaction is passed over", "group", sh.st.cfg.GroupID, "error", err.Error())
+	}
+	return committed, last
 }
 
 // place sets a lane to its committed offset and returns where to read back from.

@@ -259,6 +259,26 @@ func TestStream_restores_up_to_control_records(t *testing.T) {
 	})
 }
 
+// An open commit that belongs to no transaction does not hold the shard up for
+// ever.
+func TestStream_leftover_commit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		s.start(t, 1)
+		s.put("l", "k", "a", 1000)
+		time.Sleep(5 * time.Second)
+		s.kill()
+		s.set(func() { s.unstable = true })
+		s.start(t, 1)
+		s.put("r", "k", "b", 1000)
+		time.Sleep(2 * leftoverAfter)
+		if got := s.rows(); !slices.Equal(got, []string{"a-b"}) {
+			t.Errorf("rows %v", got)
+		}
+		s.end()
+	})
+}
+
 // Inputs are merged by time: the join of a backlog does not depend on which topic
 // is read faster.
 func TestStream_merges_by_time(t *testing.T) {
