@@ -38,6 +38,8 @@ type run struct {
 	stopping sync.Once
 	gone     chan struct{} // ended, or abandoned
 
+	telling sync.Mutex // keeps reports in the order of what they tell; taken before mu
+
 	mu     sync.Mutex
 	paused bool
 	runner task.Runner
@@ -154,6 +156,8 @@ func (r *run) setPaused(paused bool) {
 
 // onState is told by the task that it runs or is paused.
 func (r *run) onState(s task.State) {
+	r.telling.Lock()
+	defer r.telling.Unlock()
 	r.mu.Lock()
 	state, reason := store.StateRunning, r.reason
 	if s == task.Paused {
@@ -167,6 +171,8 @@ func (r *run) onState(s task.State) {
 // setReason shows why a running task waits, in the trace of its status: RUNNING
 // with a trace, since user interfaces break on states that Java does not have.
 func (r *run) setReason(reason string) {
+	r.telling.Lock()
+	defer r.telling.Unlock()
 	r.mu.Lock()
 	r.reason = reason
 	running := r.said == store.StateRunning
