@@ -29,9 +29,9 @@ func parseJaas(text string) (jaasEntry, error) {
 	switch strings.ToLower(flag) {
 	case "required", "requisite", "sufficient", "optional":
 	default:
-		return e, fmt.Errorf("the class %s is not followed by a control flag (required, requisite, sufficient or optional)", e.module)
+		return e, errors.New("the class of the login module is not followed by a control flag (required, requisite, sufficient or optional)")
 	}
-	for {
+	for n := 1; ; n++ {
 		p.space()
 		if p.take(';') {
 			break
@@ -41,11 +41,12 @@ func parseJaas(text string) (jaasEntry, error) {
 			return e, errors.New("it does not end with a semicolon")
 		}
 		if p.space(); !p.take('=') {
-			return e, fmt.Errorf("the option %s has no '='", key)
+			// Not its name: it may be the rest of a password that is not quoted.
+			return e, fmt.Errorf("option %d has no '='; values with blanks or signs are put in quotes", n)
 		}
 		p.space()
 		if e.options[key], err = p.value(); err != nil {
-			return e, fmt.Errorf("the value of the option %s: %w", key, err)
+			return e, fmt.Errorf("the value of option %d: %w", n, err)
 		}
 	}
 	if p.space(); p.pos < len(p.text) {
