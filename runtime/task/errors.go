@@ -84,6 +84,10 @@ func (p *policy) settle(b *data.Batch, letters []data.Message) ([]data.Message, 
 		p.failures.Add(1)
 		input := inputOf(b, f.Index)
 		p.report(f, &b.Records[f.Index], input)
+		if lasting(f) {
+			stop = p.failed(f, &b.Records[f.Index], input)
+			break
+		}
 		if p.Letters != "" && input != nil {
 			letters = append(letters, p.letter(f, input))
 			p.letters.Add(1)
@@ -97,6 +101,26 @@ func (p *policy) settle(b *data.Batch, letters []data.Message) ([]data.Message, 
 	p.skipped.Add(int64(len(gone)))
 	b.Remove(func(i int) bool { return !gone[i] })
 	return letters, stop
+}
+
+// lasting reports whether a converter has failed for a reason that is not in the
+// record, such as a registry that refuses the user: every record would fail, and
+// none deserves to be dropped for it. What nobody has classified counts as the
+// record's fault, as in Java.
+func lasting(f *data.Failure) bool {
+	switch f.Stage {
+	case data.StageKeyConverter, data.StageValueConverter, data.StageHeaderConverter:
+		e := fault.Of(f.Err)
+		return e != nil && e.Class != fault.Record && e.Class != fault.Retry
+	}
+	return false
+}
+
+// failed is the error of a task that stops at a record for a lasting reason.
+func (p *policy) failed(f *data.Failure, r *data.Record, input *data.Message) error {
+	e := *fault.Of(f.Err)
+	e.Err = fmt.Errorf("%s with %s failed for %s: %w", f.Stage, f.By, where(r, input), f.Err)
+	return &e
 }
 
 // inputOf is the message that record i was made from, nil in a source.
