@@ -194,13 +194,17 @@ func (w *world) complete(truth macd.Truth) {
 		w.t.Fatal("there is nothing to compare with")
 	}
 	w.flowed(len(truth.Pairs))
-	want := w.expected()
+	// Asked anew each time: a source that was cut off or killed may still send again.
+	var want counts
+	w.await("all rows", func() error {
+		want = w.expected()
+		return w.rows(joinedTopic).equal(want)
+	})
 	for _, p := range truth.Pairs {
 		if want[p] == 0 {
 			w.t.Errorf("the inputs lack %v", p)
 		}
 	}
-	w.await("all rows", func() error { return w.rows(joinedTopic).equal(want) })
 	if err := w.documents(collection).equal(once(truth.Pairs)); err != nil {
 		w.t.Error(err)
 	}
