@@ -25,6 +25,7 @@ import (
 // behind each other's round trips and give up after a number of tries.
 type cluster struct {
 	opts    options
+	written func(key string) string
 	base    *sarama.Config
 	log     *slog.Logger
 	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -60,9 +61,13 @@ type topicView struct {
 }
 
 func openCluster(s Settings, role Role) (*cluster, error) {
+	written := s.Written
+	if written == nil {
+		written = func(key string) string { return key }
+	}
 	opts, _, err := parseProps(s.Props, role)
 	if err != nil {
-		return nil, err
+		return nil, Rename(err, written)
 	}
 	if opts.clientID == "" {
 		opts.clientID = s.ClientID
@@ -78,7 +83,7 @@ func openCluster(s Settings, role Role) (*cluster, error) {
 		return nil, fault.New(fault.Config, "kafka.bad_property", "Kafka client settings: %v", err)
 	}
 	c := &cluster{
-		opts: opts, base: base, log: s.log(), dial: s.Dial,
+		opts: opts, written: written, base: base, log: s.log(), dial: s.Dial,
 		brokers: map[int32]string{}, links: map[laneKey]*link{}, topics: map[string]*topicView{}, control: -1,
 	}
 	c.trouble = &trouble{log: c.log, tell: s.Waiting}

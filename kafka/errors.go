@@ -1,8 +1,6 @@
 package kafka
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -84,16 +82,6 @@ func (s spoken) Error() string {
 }
 
 func (s spoken) Unwrap() error { return s.KError }
-
-func certificateError(err error) bool {
-	var verify *tls.CertificateVerificationError
-	var authority x509.UnknownAuthorityError
-	var host x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	var record tls.RecordHeaderError
-	return errors.As(err, &verify) || errors.As(err, &authority) || errors.As(err, &host) ||
-		errors.As(err, &invalid) || errors.As(err, &record)
-}
 
 // kerror finds a broker's error code in err.
 func kerror(err error) (sarama.KError, bool) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -40,6 +41,10 @@ type link struct {
 // the request is not known.
 var errTransport = errors.New("no answer")
 
+// errHungUp is the end of a connection before its first answer: a broker that goes
+// down does so, and one that is spoken to in another protocol than its listener's.
+var errHungUp = errors.New("it closed the new connection, as it does when security.protocol is not that of its listener")
+
 // errTimedOut is an answer that did not come in time.
 var errTimedOut = errors.New("the request timed out")
 
@@ -54,7 +59,8 @@ func (l *link) call(ctx context.Context, timeout time.Duration, f func(b *sarama
 	defer func() { <-l.turn }()
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if l.broker == nil {
+	first := l.broker == nil
+	if first {
 		if err := l.open(limited); err != nil {
 			return l.explain(ctx, limited, err)
 		}
@@ -63,6 +69,9 @@ func (l *link) call(ctx context.Context, timeout time.Duration, f func(b *sarama
 	err := f(l.broker)
 	if !cut() || err != nil {
 		l.drop()
+	}
+	if first && limited.Err() == nil && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
+		err = fmt.Errorf("%w: %w", errHungUp, err)
 	}
 	if err != nil {
 		return l.explain(ctx, limited, err)
@@ -87,6 +96,10 @@ func (l *link) explain(ctx, limited context.Context, err error) error {
 	}
 	if limited.Err() != nil {
 		err = errTimedOut
+	}
+	if f := l.cluster.refusal(err); f != nil {
+		f.Err = fmt.Errorf("broker %s: %w", l.addr, err)
+		return f
 	}
 	if permanent(err) {
 		return fmt.Errorf("broker %s: %w", l.addr, err)
@@ -155,28 +168,28 @@ type ready struct{ conn net.Conn }
 
 func (r ready) Dial(string, string) (net.Conn, error) { return r.conn, nil }
 
-// permanent reports errors that no waiting heals: credentials, certificates,
-// requests that the broker does not know.
+// permanent reports errors that no waiting heals, beside those of refusal: requests
+// that the broker does not know.
 func permanent(err error) bool {
 	var encoding sarama.PacketEncodingError
 	var config sarama.ConfigurationError
-	return errors.Is(err, sarama.ErrSASLAuthenticationFailed) || errors.Is(err, sarama.ErrUnsupportedSASLMechanism) ||
-		errors.Is(err, sarama.ErrUnsupportedVersion) || errors.As(err, &encoding) || errors.As(err, &config) ||
-		certificateError(err)
+	return errors.Is(err, sarama.ErrUnsupportedVersion) || errors.As(err, &encoding) || errors.As(err, &config)
 }
 
 // unreachable is the error of a call that got no answer in time.
 func unreachable(what string, err error) error {
-	if f := fault.Of(err); f != nil {
+	if f := fault.Of(err); f != nil && f.Code == CodeRefused {
+		return fmt.Errorf("%s: %w", what, err)
+	} else if f != nil {
 		return err
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return &fault.Error{Class: fault.Retry, Code: "kafka.interrupted", Err: fmt.Errorf("%s: %w", what, err)}
 	}
 	if permanent(err) {
-		return &fault.Error{Class: fault.Config, Code: "kafka.refused", Err: fmt.Errorf("%s: %w", what, err),
-			Fix: "Check security.protocol, sasl.* and ssl.* against the broker's listener."}
+		return &fault.Error{Class: fault.Config, Code: "kafka.unsupported", Err: fmt.Errorf("%s: %w", what, err),
+			Fix: "Use a broker of Kafka 2.1 or later."}
 	}
 	return &fault.Error{Class: fault.Retry, Code: "kafka.unreachable", Err: fmt.Errorf("%s: %w", what, err),
-		Fix: "Check bootstrap.servers and that the brokers run."}
+		Fix: "Check bootstrap.servers, that the brokers run, and that security.protocol is that of their listener."}
 }

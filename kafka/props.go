@@ -243,11 +243,38 @@ func badValue(key, value, want string, why error) error {
 	if isSecretKey(key) {
 		shown = "[hidden]"
 	}
-	e := fault.New(fault.Config, CodeBadProperty, "Invalid value %s for configuration %s: it must be %s", shown, key, want)
-	if why != nil && !errors.Is(why, errBadValue) {
-		e = fault.New(fault.Config, CodeBadProperty, "Invalid value %s for configuration %s: %v", shown, key, why)
+	if why == nil || errors.Is(why, errBadValue) {
+		why = errors.New("it must be " + want)
 	}
-	return e.WithField(key).WithFix("Set %s to %s.", key, want).WithJava("org.apache.kafka.common.config.ConfigException")
+	return (&badProperty{key, shown, want, why}).fault()
+}
+
+// badProperty is what is wrong with a property. Its texts are made late, because the
+// key may turn out to have a prefix.
+type badProperty struct {
+	key, shown, want string
+	why              error
+}
+
+func (b *badProperty) Error() string {
+	return fmt.Sprintf("Invalid value %s for configuration %s: %v", b.shown, b.key, b.why)
+}
+
+func (b *badProperty) fault() *fault.Error {
+	e := &fault.Error{Class: fault.Config, Code: CodeBadProperty, Field: b.key, Err: b}
+	return e.WithFix("Set %s to %s.", b.key, b.want).WithJava("org.apache.kafka.common.config.ConfigException")
+}
+
+// Rename lets an error of CheckProps speak of a property by the key that the user
+// has written, which written gives for ours. Other errors stay as they are.
+func Rename(err error, written func(key string) string) error {
+	var b *badProperty
+	if !errors.As(err, &b) {
+		return err
+	}
+	renamed := *b
+	renamed.key = written(b.key)
+	return renamed.fault()
 }
 
 func number(v string, min, max int64) (int64, error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/IBM/sarama"
@@ -19,6 +20,9 @@ type securityOptions struct {
 	mechanism sarama.SASLMechanism
 	user      string
 	password  string
+
+	// The keys that say whom we trust and who we are: those in use, or to be used.
+	trustKey, proofKey string
 }
 
 var securityKeys = map[string]bool{
@@ -47,7 +51,7 @@ func parseSecurity(props map[string]string) (securityOptions, error) {
 	}
 	var err error
 	if strings.HasSuffix(protocol, "SSL") {
-		if o.tls, err = parseTLS(props); err != nil {
+		if err = o.parseTLS(props); err != nil {
 			return o, err
 		}
 	}
@@ -99,23 +103,32 @@ func (o *securityOptions) parseSASL(props map[string]string) error {
 	return nil
 }
 
-func parseTLS(props map[string]string) (*tls.Config, error) {
+func (o *securityOptions) parseTLS(props map[string]string) error {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if err := tlsVersions(c, props); err != nil {
-		return nil, err
+		return err
 	}
+	o.trustKey, o.proofKey = "ssl.truststore.location", "ssl.keystore.location"
 	trust, err := pemStore(props, "ssl.truststore", "ssl.truststore.certificates")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if trust != nil {
+		o.trustKey = trust.key
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(trust.bytes) {
-			return nil, badValue(trust.key, trust.shown, "certificates in PEM form", errors.New("it holds no certificate in PEM form"))
+			return badValue(trust.key, trust.shown, "certificates in PEM form", errors.New("it holds no certificate in PEM form"))
 		}
 	}
-	if err := clientCertificate(c, props); err != nil {
-		return nil, err
+	proof, err := pemStore(props, "ssl.keystore", "ssl.keystore.certificate.chain")
+	if err != nil {
+		return err
+	}
+	if proof != nil {
+		o.proofKey = proof.key
+		if err := clientCertificate(c, props, proof); err != nil {
+			return err
+		}
 	}
 	algorithm, set := props["ssl.endpoint.identification.algorithm"]
 	switch strings.ToLower(strings.TrimSpace(algorithm)) {
@@ -125,9 +138,10 @@ func parseTLS(props map[string]string) (*tls.Config, error) {
 			withoutHostname(c)
 		}
 	default:
-		return nil, badValue("ssl.endpoint.identification.algorithm", algorithm, "https, or empty for no check of the host name", nil)
+		return badValue("ssl.endpoint.identification.algorithm", algorithm, "https, or empty for no check of the host name", nil)
 	}
-	return c, nil
+	o.tls = c
+	return nil
 }
 
 func tlsVersions(c *tls.Config, props map[string]string) error {
@@ -200,7 +214,7 @@ func pemStore(props map[string]string, prefix, inlineKey string) (*store, error)
 		return nil, badValue(prefix+".type", kind, "PEM", fix)
 	}
 	if strings.TrimSpace(inline) != "" {
-		return &store{[]byte(inline), inlineKey, "(inline)"}, nil
+		return &store{withLines(inline), inlineKey, "(inline)"}, nil
 	}
 	b, err := os.ReadFile(location)
 	if err != nil {
@@ -209,14 +223,18 @@ func pemStore(props map[string]string, prefix, inlineKey string) (*store, error)
 	return &store{b, prefix + ".location", location}, nil
 }
 
-func clientCertificate(c *tls.Config, props map[string]string) error {
-	chain, err := pemStore(props, "ssl.keystore", "ssl.keystore.certificate.chain")
-	if err != nil || chain == nil {
-		return err
-	}
-	key := &store{chain.bytes, chain.key, chain.shown} // a file holds both
+var pemMarker = regexp.MustCompile(`-----(BEGIN|END) [A-Z0-9 ]+-----`)
+
+// withLines gives the markers of PEM text their lines. Java does without (PemStore):
+// in a properties file continued lines are one line.
+func withLines(text string) []byte { return pemMarker.ReplaceAll([]byte(text), []byte("\n$0\n")) }
+
+// clientCertificate takes the certificate from chain and its key from
+// ssl.keystore.key or, since a file holds both, from chain.
+func clientCertificate(c *tls.Config, props map[string]string, chain *store) error {
+	key := chain
 	if inline := props["ssl.keystore.key"]; strings.TrimSpace(inline) != "" {
-		key = &store{[]byte(inline), "ssl.keystore.key", "(inline)"}
+		key = &store{withLines(inline), "ssl.keystore.key", "(inline)"}
 	}
 	for rest := key.bytes; ; {
 		var block *pem.Block

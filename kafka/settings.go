@@ -16,6 +16,9 @@ type Settings struct {
 	ClientID string
 	// Log takes events that nobody is told otherwise; nil: slog.Default().
 	Log *slog.Logger
+	// Written, when set, gives the key of a property as the user has written it, with
+	// its prefix, for errors; nil: as it stands in Props.
+	Written func(key string) string
 	// Dial makes connections; nil: a net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Waiting, when set, is told why a client waits ("no broker answers: …") when an

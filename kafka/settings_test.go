@@ -220,7 +220,9 @@ func TestTLS(t *testing.T) {
 		ClientAuth: tls.RequireAndVerifyClientCert}))
 	trustFile := filepath.Join(t.TempDir(), "trust.pem")
 	keyFile := filepath.Join(t.TempDir(), "key.pem")
-	for name, text := range map[string]string{trustFile: server, keyFile: client + clientKey} {
+	strangeFile := filepath.Join(t.TempDir(), "strange.pem")
+	strange, strangeKey, _ := certificate(t, "client")
+	for name, text := range map[string]string{trustFile: server, keyFile: client + clientKey, strangeFile: strange + strangeKey} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -231,27 +233,35 @@ func TestTLS(t *testing.T) {
 		"ssl.keystore.type", "PEM", "ssl.keystore.location", keyFile}
 	noName := []string{"ssl.endpoint.identification.algorithm", ""}
 	other, _, _ := certificate(t, "kafka.example")
+	oneLine := func(pem string) string { return strings.ReplaceAll(strings.TrimSpace(pem), "\n", " ") }
 	for _, c := range []struct {
 		name  string
 		props []string
-		ok    bool
+		key   string // that an error blames
 	}{
-		{"inline, without the host name", append(noName, inline...), true},
-		{"files, without the host name", append(noName, files...), true},
-		{"the host name is checked by default", inline, false},
-		{"another authority", append(append(noName, inline...), "ssl.truststore.certificates", other), false},
+		{"inline, without the host name", append(noName, inline...), ""},
+		{"inline, each in one line", append(append(noName, inline...), "ssl.truststore.certificates", oneLine(server),
+			"ssl.keystore.certificate.chain", oneLine(client), "ssl.keystore.key", oneLine(clientKey)), ""},
+		{"files, without the host name", append(noName, files...), ""},
+		{"the host name is checked by default", inline, "ssl.endpoint.identification.algorithm"},
+		{"another authority inline", append(append(noName, inline...), "ssl.truststore.certificates", other), "ssl.truststore.certificates"},
+		{"the system's authorities", append(append(noName, files...), "ssl.truststore.location", ""), "ssl.truststore.location"},
+		{"no certificate", append(append(noName, files...), "ssl.keystore.location", ""), "ssl.keystore.location"},
+		{"another certificate", append(append(noName, files...), "ssl.keystore.location", strangeFile), "ssl.keystore.location"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ctx := within(t)
-			a, err := OpenAdmin(ctx, settings(cluster, c.props...))
+			ctx, s := within(t), settings(cluster, c.props...)
+			s.Written = func(key string) string { return "admin." + key }
+			a, err := OpenAdmin(ctx, s)
 			if err == nil {
-				defer a.Close()
+				_, err = a.ClusterID(ctx)
+				a.Close()
 			}
-			if (err == nil) != c.ok {
-				t.Fatalf("error = %v", err)
-			}
-			if !c.ok && !fault.Is(err, fault.Config) {
-				t.Errorf("error = %v, want one of class config", err)
+			switch f := fault.Of(err); {
+			case c.key == "" && err != nil:
+				t.Errorf("error = %v", err)
+			case c.key != "" && (f == nil || f.Class != fault.Config || f.Field != "admin."+c.key || !strings.Contains(f.Fix, f.Field)):
+				t.Errorf("error = %#v, want one of class config about admin.%s", err, c.key)
 			}
 		})
 	}

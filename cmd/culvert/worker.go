@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -114,7 +115,7 @@ func (o *options) run(ctx context.Context, stderr io.Writer, source string, env 
 	if err != nil {
 		return describe(source, env.Props, err)
 	}
-	return w.Wait(ctx)
+	return describe(source, env.Props, w.Wait(ctx))
 }
 
 // warn says once what the configuration holds that has no effect.
@@ -137,11 +138,15 @@ func warn(log *slog.Logger, source string, mode boot.Mode, env boot.Environment,
 // describe names the file and, as far as it can be found, the line of each key
 // that is wrong.
 func describe(source string, props map[string]string, err error) error {
-	bad, ok := err.(*boot.ConfigErrors)
-	if !ok {
+	lines := boot.KeyLines(source)
+	var bad *boot.ConfigErrors
+	if !errors.As(err, &bad) {
+		// Found at work, such as a password that the broker does not take.
+		if f := fault.Of(err); f != nil && f.Class == fault.Config && lines[f.Field] > 0 {
+			return fmt.Errorf("%s:%d: %s: %w", source, lines[f.Field], f.Field, err)
+		}
 		return err
 	}
-	lines := boot.KeyLines(source)
 	var b strings.Builder
 	for i, sentence := range bad.Sentences {
 		if i > 0 {

@@ -124,10 +124,13 @@ func checkClasses(o Options, registry *plugins.Registry) error {
 		if err == nil {
 			continue
 		}
+		err = kafka.Rename(err, func(key string) string {
+			if _, own := o.Config.Props[role.prefix+key]; own {
+				return role.prefix + key
+			}
+			return key
+		})
 		key := cmp.Or(fieldOf(err), "bootstrap.servers")
-		if _, own := o.Config.Props[role.prefix+key]; own {
-			key = role.prefix + key
-		}
 		if !slices.Contains(bad.Keys, key) { // a key without a prefix is every role's
 			bad.Keys = append(bad.Keys, key)
 			bad.Sentences = append(bad.Sentences, fault.Explain(err))

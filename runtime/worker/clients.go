@@ -51,8 +51,17 @@ func (b *builder) settings(role kafka.Role, client string) kafka.Settings {
 	props["client.id"] = client + b.id.String()
 	maps.Copy(props, under(worker, prefix))
 	maps.Copy(props, under(b.conn, prefix+"override."))
+	written := func(key string) string {
+		if _, own := b.conn[prefix+"override."+key]; own {
+			return prefix + "override." + key
+		}
+		if _, own := worker[prefix+key]; own {
+			return prefix + key
+		}
+		return key
+	}
 	return kafka.Settings{
-		Props: props, ClientID: client + b.id.String(), Log: b.log, Dial: b.w.cfg.Dial,
+		Props: props, Written: written, ClientID: client + b.id.String(), Log: b.log, Dial: b.w.cfg.Dial,
 		Waiting: b.waiting.For(client),
 	}
 }
