@@ -91,8 +91,8 @@ func CheckPolicy(worker map[string]string) error {
 const CodeOverride = "connect.override"
 
 // overrides validates the keys under prefix: AbstractHerder.validateClientOverrides.
-func overrides(client string, props map[string]string, p overridePolicy) (pieces []piece, err error) {
-	prefix := client + ".override."
+func overrides(client string, props, worker map[string]string) (pieces []piece, err error) {
+	p, prefix := policy(worker), client+".override."
 	var names []string
 	for k := range props {
 		if name, ok := strings.CutPrefix(k, prefix); ok && name != "" {
@@ -124,15 +124,54 @@ func overrides(client string, props map[string]string, p overridePolicy) (pieces
 		}
 		pieces = append(pieces, c)
 	}
+	together(client, pieces, props, worker)
 	return pieces, nil
 }
+
+// together adds what only shows when the overrides meet each other and the worker's
+// own security settings. Files are left out: they are those of the machine that the
+// task will run on.
+func together(client string, pieces []piece, given, worker map[string]string) {
+	prefix, own := client+".override.", map[string]*Value{}
+	props := map[string]string{"bootstrap.servers": "localhost:9092"}
+	for k, v := range worker {
+		if k == "security.protocol" || strings.HasPrefix(k, "sasl.") || strings.HasPrefix(k, "ssl.") {
+			props[k] = v
+		}
+	}
+	for k, v := range worker {
+		if name, ok := strings.CutPrefix(k, client+"."); ok {
+			props[name] = v
+		}
+	}
+	for _, c := range pieces {
+		if len(c.value.Errors) > 0 {
+			return // enough to do
+		}
+		name := strings.TrimPrefix(c.value.Name, prefix)
+		props[name], own[name] = given[c.value.Name], c.value
+	}
+	_, err := kafka.CheckProps(props, clientRoles[client])
+	e := fault.Of(kafka.Rename(err, func(key string) string { return prefix + key }))
+	if e == nil || e.Code != kafka.CodeBadProperty || strings.HasSuffix(e.Field, ".location") {
+		return
+	}
+	// What is missing is told where it was asked for.
+	for _, key := range []string{strings.TrimPrefix(e.Field, prefix), "sasl.mechanism", "security.protocol"} {
+		if own[key] != nil {
+			own[key].Errors = append(own[key].Errors, e.Error())
+			return
+		}
+	}
+}
+
+var clientRoles = map[string]kafka.Role{"producer": kafka.ProducerRole, "consumer": kafka.ConsumerRole, "admin": kafka.AdminRole}
 
 // unusable says why a client cannot work with a value; empty when it can. Java finds
 // it out when the task starts.
 func unusable(client, name, text string) string {
-	role := map[string]kafka.Role{"producer": kafka.ProducerRole, "consumer": kafka.ConsumerRole, "admin": kafka.AdminRole}[client]
 	props := map[string]string{"bootstrap.servers": "localhost:9092", name: text}
-	_, err := kafka.CheckProps(props, role)
+	_, err := kafka.CheckProps(props, clientRoles[client])
 	if e := fault.Of(err); e != nil && e.Code == kafka.CodeBadProperty && e.Field == name {
 		return e.Error()
 	}

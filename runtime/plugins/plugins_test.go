@@ -274,6 +274,39 @@ func TestOverridePolicies(t *testing.T) {
 	}
 }
 
+// TestOverridesTogether: what only shows beside the worker's own settings, or those
+// for the role.
+func TestOverridesTogether(t *testing.T) {
+	const plain = `org.apache.kafka.common.security.plain.PlainLoginModule required username="me" password="geheim";`
+	worker := map[string]string{"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.jaas.config": plain}
+	for _, c := range []struct {
+		worker, props map[string]string
+		want          []string // key and what its error says
+	}{
+		{worker, map[string]string{"sasl.jaas.config": plain}, nil},
+		{worker, map[string]string{"sasl.mechanism": "GSSAPI"}, []string{"sasl.mechanism", "GSSAPI"}},
+		{worker, map[string]string{"sasl.mechanism": "SCRAM-SHA-256"}, []string{"sasl.mechanism", "PlainLoginModule"}},
+		{worker, map[string]string{"sasl.jaas.config": "geheim"}, []string{"sasl.jaas.config", "control flag"}},
+		{worker, map[string]string{"ssl.keystore.type": "JKS", "ssl.keystore.location": "k.jks"}, nil}, // not asked for
+		{worker, map[string]string{"security.protocol": "SSL", "ssl.keystore.type": "JKS", "ssl.keystore.location": "k.jks"}, []string{"ssl.keystore.type", "JKS"}},
+		{worker, map[string]string{"security.protocol": "SSL", "ssl.truststore.type": "PEM", "ssl.truststore.location": "/elsewhere"}, nil},
+		{nil, map[string]string{"security.protocol": "SASL_SSL"}, []string{"security.protocol", "GSSAPI"}},
+		{nil, map[string]string{"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN"}, []string{"sasl.mechanism", "sasl.jaas.config"}},
+		{map[string]string{"producer.sasl.mechanism": "PLAIN", "producer.sasl.jaas.config": plain}, map[string]string{"security.protocol": "SASL_SSL"}, nil},
+	} {
+		props := map[string]string{"connector.class": "MySource"}
+		for k, v := range c.props {
+			props["producer.override."+k] = v
+		}
+		got, _ := errorsOf(t, &Validator{Plugins: testRegistry(t), Worker: c.worker}, Request{Props: props})
+		switch {
+		case len(c.want) == 0 && len(got) == 0:
+		case len(c.want) == 0, len(got) != 1, !strings.HasPrefix(got[0], "producer.override."+c.want[0]+": "), !strings.Contains(got[0], c.want[1]), strings.Contains(got[0], "geheim"):
+			t.Errorf("%v: %q, want %q", c.props, got, c.want)
+		}
+	}
+}
+
 // TestOverridesHidePasswords: an answer never holds one.
 func TestOverridesHidePasswords(t *testing.T) {
 	v := &Validator{Plugins: testRegistry(t)}

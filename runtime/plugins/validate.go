@@ -315,7 +315,7 @@ func (v *Validator) extras(a *assembly, p *connectors.Plugin, report *configdef.
 			continue
 		}
 		done := q.stage("validating " + client.name + " config overrides for the connector")
-		pieces, err := overrides(client.name, a.props, policy(v.Worker))
+		pieces, err := overrides(client.name, a.props, v.Worker)
 		done()
 		if err != nil {
 			return err
