@@ -24,6 +24,7 @@ type bed struct {
 	kafka    *servers.Kafka
 	registry *servers.Registry
 	mongo    *servers.Mongo
+	secured  *servers.SecureKafka // nil until a test asks for it
 }
 
 var shared bed // set once by TestMain, before any test runs
@@ -82,6 +83,9 @@ func (b *bed) stop() {
 	b.kafka.Kill()
 	b.registry.Kill()
 	b.mongo.Kill()
+	if b.secured != nil {
+		b.secured.Kill()
+	}
 }
 
 // worker is the product's binary as a process, with its REST address.

@@ -20,6 +20,12 @@ type Kafka struct {
 // NewKafka installs Kafka and formats a broker in dir; Start starts it. Settings
 // are further server properties.
 func NewKafka(ctx context.Context, dir string, settings map[string]string) (*Kafka, error) {
+	return newKafka(ctx, dir, settings, nil)
+}
+
+// newKafka is NewKafka with further arguments for the tool that formats the
+// broker's storage. Listeners in settings come beside its own.
+func newKafka(ctx context.Context, dir string, settings map[string]string, format []string) (*Kafka, error) {
 	jars, err := KafkaJars(ctx)
 	if err != nil {
 		return nil, err
@@ -47,6 +53,9 @@ func NewKafka(ctx context.Context, dir string, settings map[string]string) (*Kaf
 		"group.initial.rebalance.delay.ms": "0", "log.retention.hours": "-1",
 	}
 	for k, v := range settings {
+		if k == "listeners" || k == "advertised.listeners" {
+			v = props[k] + "," + v
+		}
 		props[k] = v
 	}
 	file := filepath.Join(dir, "server.properties")
@@ -57,8 +66,8 @@ func NewKafka(ctx context.Context, dir string, settings map[string]string) (*Kaf
 		id := make([]byte, 16)
 		_, _ = rand.Read(id) // never fails (crypto/rand)
 		id[0] &= 0x7f        // the form may not begin with a dash, which would look like an option
-		err := command(ctx, "java", "-cp", jars+"/*", "kafka.tools.StorageTool", "format", "-t", base64.RawURLEncoding.EncodeToString(id), "-c", file)
-		if err != nil {
+		args := []string{"-cp", jars + "/*", "kafka.tools.StorageTool", "format", "-t", base64.RawURLEncoding.EncodeToString(id), "-c", file}
+		if err := command(ctx, "java", append(args, format...)...); err != nil {
 			return nil, err
 		}
 	}
@@ -182,6 +191,9 @@ func WorkerProps(bootstrap, group string, port int) map[string]string {
 	}
 }
 
+// escape makes a value one line of a properties file.
+var escape = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
+
 // WriteProperties writes a Java properties file.
 func WriteProperties(path string, props map[string]string) error {
 	keys := make([]string, 0, len(props))
@@ -191,7 +203,7 @@ func WriteProperties(path string, props map[string]string) error {
 	sort.Strings(keys)
 	var b strings.Builder
 	for _, k := range keys {
-		fmt.Fprintf(&b, "%s=%s\n", k, strings.ReplaceAll(props[k], `\`, `\\`))
+		fmt.Fprintf(&b, "%s=%s\n", k, escape.Replace(props[k]))
 	}
 	return os.WriteFile(path, []byte(b.String()), 0o600)
 }
