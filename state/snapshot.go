@@ -88,6 +88,11 @@ func (l *Local) Checkpoint(offsets data.Offsets) error {
 	return nil
 }
 
+// Urgent reports whether memory is over its bound and a Checkpoint would spill.
+func (l *Local) Urgent() bool {
+	return l.store.disk != nil && l.store.bytes.Load() > l.store.o.MemoryBytes && l.bytes > l.store.share()
+}
+
 // Save takes a snapshot that stands for offsets, as in Checkpoint: at the end of
 // a task, so that the next one restores in no time.
 func (l *Local) Save(offsets data.Offsets) error {

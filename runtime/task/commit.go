@@ -139,6 +139,9 @@ func (sh *shard) patience() time.Duration {
 	default:
 		sooner(sh.lastBegun.Add(commitDaily))
 	}
+	if sh.committed() && sh.windows.Urgent() { // also when no more input comes
+		sooner(sh.checkpointed.Add(checkpointEvery))
+	}
 	return time.Until(at)
 }
 
