@@ -20,6 +20,9 @@ import (
 // timeout and a little more.
 const checkLimit = 10500 * time.Millisecond
 
+// checkSelection is how long a validation looks for a server: it asks once.
+const checkSelection = 5 * time.Second
+
 // Check validates a configuration as Java's connector does: the keys first; if
 // they are right the server is dialled and the user's rights are looked at.
 func Check(ctx context.Context, props map[string]string) *configdef.Report {
@@ -38,7 +41,7 @@ func Check(ctx context.Context, props map[string]string) *configdef.Report {
 }
 
 func dial(ctx context.Context, s *settings, cfg *config, r *configdef.Report) {
-	opts, err := clientOptions(s)
+	opts, err := clientOptions(s, checkSelection)
 	if err != nil {
 		r.Fail(keyURI, "%s", err.Error())
 		return

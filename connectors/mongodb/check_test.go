@@ -147,7 +147,7 @@ func TestTLSStores(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := clientOptions(&cfg.settings); fault.ClassOf(err) != fault.Config || !strings.Contains(err.Error(), "connection.ssl.truststore") {
+	if _, err := clientOptions(&cfg.settings, selectionTimeout); fault.ClassOf(err) != fault.Config || !strings.Contains(err.Error(), "connection.ssl.truststore") {
 		t.Error(err)
 	}
 }

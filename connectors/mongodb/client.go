@@ -20,10 +20,10 @@ import (
 )
 
 // Times of the client where the connection string has none of its own. A short
-// server selection lets the status say soon what is wrong; the batch comes again
-// anyway, for as long as it takes.
+// server selection lets the status say soon what is wrong, and a task that waits for
+// MongoDB stop soon; the batch comes again anyway, for as long as it takes.
 const (
-	selectionTimeout = 5 * time.Second
+	selectionTimeout = time.Second
 	connectTimeout   = 10 * time.Second
 )
 
@@ -50,7 +50,7 @@ type driverServer struct {
 
 // connect makes the client. It does not wait for the server.
 func connect(s *settings) (*driverServer, error) {
-	opts, err := clientOptions(s)
+	opts, err := clientOptions(s, selectionTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -70,13 +70,15 @@ func uriFault(uri string, err error) error {
 	return fault.New(fault.Config, "mongo.config", "Invalid value %s for configuration %s: %s", maskURI(uri), keyURI, text).WithField(keyURI)
 }
 
-func clientOptions(s *settings) (*options.ClientOptions, error) {
+// clientOptions reads the connection string; selection is how long to look for a
+// server where it does not say.
+func clientOptions(s *settings, selection time.Duration) (*options.ClientOptions, error) {
 	opts := options.Client().ApplyURI(s.URI)
 	if err := opts.Validate(); err != nil {
 		return nil, uriFault(s.URI, err)
 	}
 	if opts.ServerSelectionTimeout == nil {
-		opts.SetServerSelectionTimeout(selectionTimeout)
+		opts.SetServerSelectionTimeout(selection)
 	}
 	if opts.ConnectTimeout == nil {
 		opts.SetConnectTimeout(connectTimeout)
