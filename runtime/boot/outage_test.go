@@ -43,6 +43,11 @@ func TestMongoDBIsAway(t *testing.T) {
 	w.do(http.MethodPut, "/connectors/sink/resume", nil, http.StatusAccepted)
 	w.awaitTask("sink", 0, "RUNNING", "MongoDB")
 
+	// What waits can also be deleted, and begins again where it was.
+	w.do(http.MethodDelete, "/connectors/sink", nil, http.StatusNoContent)
+	w.createUnchecked("sink", w.sink("in"))
+	w.awaitTask("sink", 0, "RUNNING", "MongoDB")
+
 	if err := w.mongo.Restart(); err != nil {
 		t.Fatal(err)
 	}
@@ -68,10 +73,14 @@ func TestRegistryIsAway(t *testing.T) {
 	// A source that has to register its schema, and a join that has to look one up.
 	w.create("datagen-orders", w.fromFile("datagen-orders", map[string]string{"iterations": "20", "max.interval": "0"}))
 	w.create("join", w.join(map[string]string{"tasks.max": "1"}))
+	// Tolerance is for bad records; these are good ones.
+	w.create("tolerant", w.sink("left", map[string]string{"errors.tolerance": "all", "errors.deadletterqueue.topic.name": "letters",
+		"errors.deadletterqueue.topic.replication.factor": "1"}))
 	w.produce(left...)
 	w.produce(right...)
 	mustSay(t, w.awaitTask("datagen-orders", 0, "RUNNING", "registry"), w.registry.addr)
 	mustSay(t, w.awaitTask("join", 0, "RUNNING", "registry"), w.registry.addr)
+	mustSay(t, w.awaitTask("tolerant", 0, "RUNNING", "registry"), w.registry.addr)
 	w.produce(rows[2])
 	w.awaitDocuments("a", "b", "c")
 	if n := len(w.read("macd_orders")); n != 0 {
@@ -82,6 +91,10 @@ func TestRegistryIsAway(t *testing.T) {
 	w.registry.up()
 	w.awaitJoined("x")
 	w.within(begun, "going on after the registry came back")
+	w.awaitDocuments("a", "b", "c", "x")
+	if n := len(w.read("letters")); n != 0 {
+		t.Errorf("%d dead letters because of an outage", n)
+	}
 	w.await("all orders", func() error {
 		if n := len(w.read("macd_orders")); n != 20 {
 			return fmt.Errorf("%d", n)

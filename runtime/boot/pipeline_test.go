@@ -205,3 +205,20 @@ func TestCutOffWorkerIsFenced(t *testing.T) {
 	w.dead = append(w.dead, old)
 	go func() { old.ended <- old.worker.Close() }()
 }
+
+// TestTopicsThatMatchLater: a sink by pattern takes new topics up within
+// metadata.max.age.ms.
+func TestTopicsThatMatchLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withTopics(1, "shop-a", "other"))
+	w.produce(w.rowsOf("shop-a", "a")...)
+	w.produce(w.rowsOf("other", "o")...)
+	w.create("sink", w.sink("", map[string]string{"topics.regex": "shop-.*", "consumer.override.metadata.max.age.ms": "100"}))
+	w.awaitDocuments("a")
+	if err := w.broker.CreateTopic("shop-b", 2, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.produce(w.rowsOf("shop-b", "b", "c")...)
+	w.produce(w.rowsOf("shop-a", "d")...)
+	w.awaitDocuments("a", "b", "c", "d")
+}
