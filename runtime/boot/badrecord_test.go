@@ -246,8 +246,41 @@ func TestJoinOfTopicsThatArePartitionedDifferently(t *testing.T) {
 	trace := w.awaitTask("join", 0, "FAILED")
 	mustSay(t, trace, "'right'", "partition", "offset", "order-", "copartitioned=false")
 
+	// What other partitions have committed until then was joined within each of them.
+	w.do(http.MethodPut, "/connectors/join/stop", nil, http.StatusNoContent)
 	w.do(http.MethodPut, "/connectors/join/config", w.join(map[string]string{"tasks.max": "1", "transforms.join.copartitioned": "false"}), http.StatusOK)
-	w.awaitJoined(names...)
+	w.await("the offsets to be deleted", func() error {
+		code, body := w.request(http.MethodDelete, "/connectors/join/offsets", nil)
+		if code != http.StatusOK {
+			return fmt.Errorf("%d %s", code, body)
+		}
+		return nil
+	})
+	w.do(http.MethodPut, "/connectors/join/resume", nil, http.StatusAccepted)
+	w.await("every row", func() error {
+		found := map[string]bool{}
+		for _, m := range w.read("joined") {
+			found[string(m.Key)] = true
+		}
+		if len(found) != len(names) {
+			return fmt.Errorf("%v", found)
+		}
+		return nil
+	})
+}
+
+// TestJoinOverAllPartitionsAfterOneByPartition: offsets of the one would hide rows
+// from the other, so that is refused until they are deleted.
+func TestJoinOverAllPartitionsAfterOneByPartition(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withTopics(2, "left", "right"))
+	w.produce(append(w.rowsOf("left", "a", "b", "c"), w.rowsOf("right", "a", "b", "c")...)...)
+	w.create("join", w.join(map[string]string{"tasks.max": "1"}))
+	w.awaitJoined("a", "b", "c")
+	w.do(http.MethodPut, "/connectors/join/stop", nil, http.StatusNoContent) // commits what is done
+	w.do(http.MethodPut, "/connectors/join/config", w.join(map[string]string{"tasks.max": "1", "transforms.join.copartitioned": "false"}), http.StatusOK)
+	w.do(http.MethodPut, "/connectors/join/resume", nil, http.StatusAccepted)
+	mustSay(t, w.awaitTask("join", 0, "FAILED"), "connect-join", "copartitioned=true", "DELETE /connectors/join/offsets")
 }
 
 func TestJoinOfKeysOfDifferentTypes(t *testing.T) {

@@ -29,7 +29,7 @@ type copartition struct {
 	seen  []bool // ids
 }
 
-const copartitionFix = "Set %scopartitioned=false (one task then reads all partitions), or write both topics with the same partitioner and key format."
+const copartitionFix = "Set %scopartitioned=false (one task then reads all partitions) and let the join begin anew without its offsets, or write both topics with the same partitioner and key format."
 
 func newCopartition(topics []string, partitions int, keyClass string) *copartition {
 	c := &copartition{

@@ -20,6 +20,8 @@ type note struct {
 	// All says that every partition of the inputs had an offset when this one was
 	// written. A partition without one is then a loss, not a first start.
 	All bool `json:"all,omitempty"`
+	// Whole says that one owner kept the state of all partitions together.
+	Whole bool `json:"w,omitempty"`
 }
 
 const noteVersion = 1
@@ -191,6 +193,9 @@ func (sh *shard) place(l *lane, m kafka.OffsetMeta, ok bool, begin, end int64) (
 		l.committed = begin
 	}
 	n, known := noteOf(m)
+	if known && !n.Whole && sh.number < 0 && !sh.st.pass && m.Offset > begin {
+		return 0, sh.st.apart()
+	}
 	from := begin
 	if known {
 		from = min(max(n.From, begin), l.committed)
@@ -200,6 +205,16 @@ func (sh *shard) place(l *lane, m kafka.OffsetMeta, ok bool, begin, end int64) (
 		}
 	}
 	return from, nil
+}
+
+// apart refuses to go on, over all partitions, from offsets that were committed
+// partition by partition: what lies before them was joined within each partition
+// only, and the rows whose sides lie in different ones would be lost in silence.
+func (st *Stream) apart() error {
+	return fault.New(fault.Config, "join.committed_apart",
+		"the offsets of group %s were committed while each partition was joined by itself (copartitioned=true); rows whose two sides lie in different partitions were not made and would be missing",
+		st.cfg.GroupID).WithFix("Let the join begin anew: stop the connector, delete its offsets (DELETE /connectors/%s/offsets) and resume it, upon which rows that were written before come again; or give it another name.",
+		st.cfg.ID.Connector)
 }
 
 // complete refuses to take a partition for new that has lost its offset: its
@@ -265,7 +280,7 @@ func (sh *shard) siblings(ctx context.Context) {
 func (sh *shard) offsets() map[data.TopicPartition]kafka.OffsetMeta {
 	metas := make(map[data.TopicPartition]kafka.OffsetMeta, len(sh.lanes))
 	for _, l := range sh.lanes {
-		n := note{Time: l.time, From: l.next, All: sh.all}
+		n := note{Time: l.time, From: l.next, All: sh.all, Whole: sh.number < 0}
 		// The windows' own time, not the lanes': a record that was not kept (a null
 		// value far ahead) does not expire those that were.
 		if kept, any := sh.windows.StreamTime(l.side); any {
