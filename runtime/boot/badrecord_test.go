@@ -219,8 +219,18 @@ func TestJoinWhoseKeyIsNotTheJoinField(t *testing.T) {
 	trace := w.awaitTask("join", 0, "FAILED")
 	mustSay(t, trace, "'left'", "someone else", "order_id", "copartitioned=false")
 
-	w.do(http.MethodPut, "/connectors/join/config", w.join(map[string]string{"tasks.max": "1", "transforms.join.copartitioned": "false"}), http.StatusOK)
+	w.overAllPartitions()
 	w.awaitJoined("a")
+}
+
+// overAllPartitions lets the join begin anew with copartitioned=false, as its errors
+// advise: what was committed until then was joined within each partition only.
+func (w *world) overAllPartitions() {
+	w.t.Helper()
+	w.do(http.MethodPut, "/connectors/join/stop", nil, http.StatusNoContent)
+	w.do(http.MethodPut, "/connectors/join/config", w.join(map[string]string{"tasks.max": "1", "transforms.join.copartitioned": "false"}), http.StatusOK)
+	w.do(http.MethodDelete, "/connectors/join/offsets", nil, http.StatusOK)
+	w.do(http.MethodPut, "/connectors/join/resume", nil, http.StatusAccepted)
 }
 
 // at puts a record into a partition.
@@ -246,17 +256,7 @@ func TestJoinOfTopicsThatArePartitionedDifferently(t *testing.T) {
 	trace := w.awaitTask("join", 0, "FAILED")
 	mustSay(t, trace, "'right'", "partition", "offset", "order-", "copartitioned=false")
 
-	// What other partitions have committed until then was joined within each of them.
-	w.do(http.MethodPut, "/connectors/join/stop", nil, http.StatusNoContent)
-	w.do(http.MethodPut, "/connectors/join/config", w.join(map[string]string{"tasks.max": "1", "transforms.join.copartitioned": "false"}), http.StatusOK)
-	w.await("the offsets to be deleted", func() error {
-		code, body := w.request(http.MethodDelete, "/connectors/join/offsets", nil)
-		if code != http.StatusOK {
-			return fmt.Errorf("%d %s", code, body)
-		}
-		return nil
-	})
-	w.do(http.MethodPut, "/connectors/join/resume", nil, http.StatusAccepted)
+	w.overAllPartitions()
 	w.await("every row", func() error {
 		found := map[string]bool{}
 		for _, m := range w.read("joined") {
