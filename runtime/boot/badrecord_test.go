@@ -233,7 +233,7 @@ func (w *world) overAllPartitions() {
 	w.do(http.MethodPut, "/connectors/join/resume", nil, http.StatusAccepted)
 }
 
-// at puts a record into a partition.
+// inPartition puts a record into a partition.
 func inPartition(m data.Message, p int32) data.Message {
 	m.Partition = p
 	return m

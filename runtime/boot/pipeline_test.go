@@ -113,7 +113,7 @@ func (w *world) healthy(name string) error {
 func TestPipelineIsSteeredWhileItFlows(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withTopics(4, joinedTopic))
-	truth := w.startPipeline("6")
+	truth := w.startPipeline("16")
 	w.flowed(20)
 
 	put := func(name, action string) {
@@ -126,8 +126,8 @@ func TestPipelineIsSteeredWhileItFlows(t *testing.T) {
 			if err == nil && s.Connector.State != connector {
 				err = fmt.Errorf("%+v", s)
 			}
-			for _, task1 := range s.Tasks {
-				if task1.State != task {
+			for _, each := range s.Tasks {
+				if each.State != task {
 					err = fmt.Errorf("%+v", s)
 				}
 			}
@@ -148,7 +148,7 @@ func TestPipelineIsSteeredWhileItFlows(t *testing.T) {
 	// the steps above have left it the time. From here on nothing may move but the input.
 	before, made := w.broker.PartitionInfos(joinedTopic), w.offsets("macd_orders")
 	w.await("more orders", func() error {
-		if now := w.offsets("macd_orders"); now < made+20 {
+		if now := w.offsets("macd_orders"); now < min(made+20, orders) {
 			return fmt.Errorf("%d orders", now)
 		}
 		return nil
@@ -170,7 +170,7 @@ func TestPipelineIsSteeredWhileItFlows(t *testing.T) {
 	for _, name := range []string{"orders-payments-join", "mongodb-sink", "datagen-payments"} {
 		w.do(http.MethodDelete, "/connectors/"+name, nil, http.StatusNoContent)
 	}
-	w.create("datagen-payments", w.fromFile("datagen-payments", generator("6")))
+	w.create("datagen-payments", w.fromFile("datagen-payments", generator("16")))
 	w.create("orders-payments-join", w.fromFile("orders-payments-join"))
 	w.create("mongodb-sink", w.fromFile("mongodb-sink"))
 	w.complete(truth)
