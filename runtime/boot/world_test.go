@@ -210,7 +210,7 @@ func (w *world) at(t *testing.T) *world {
 // await polls until f has no complaint.
 func (w *world) await(what string, f func() error) {
 	w.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for {
 		err := f()
 		if err == nil {
