@@ -122,6 +122,8 @@ func (a *Admin) Topics(ctx context.Context, names ...string) (map[string]TopicIn
 	return found, err
 }
 
+const codeTopicName = "kafka.topic_name"
+
 var topicName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
 
 // CheckTopicName refuses, with class Config, a name that no topic can have
@@ -130,7 +132,7 @@ func CheckTopicName(name string) error {
 	if topicName.MatchString(name) && name != "." && name != ".." {
 		return nil
 	}
-	return fault.New(fault.Config, "kafka.topic_name", "'%s' cannot be the name of a topic", name).
+	return fault.New(fault.Config, codeTopicName, "'%s' cannot be the name of a topic", name).
 		WithFix("Topics have names of 1 to 249 letters, digits, '.', '_' and '-', other than '.' and '..'.").
 		WithJava("org.apache.kafka.common.errors.InvalidTopicException")
 }

@@ -21,6 +21,9 @@ type TableConfig struct {
 	// Property and Holds go into the error when the topic is not compacted:
 	// "config.storage.topic" and "connector configurations".
 	Property, Holds string
+	// Single refuses a topic that has more than one partition: the order of its records
+	// matters.
+	Single bool
 	// Apply is called for each record, tombstones included, in offset order for
 	// each partition, by one goroutine at a time. The message's bytes may be kept.
 	Apply func(m data.Message)
@@ -110,6 +113,9 @@ func (t *Table) prepare(ctx context.Context) error {
 		spec.Configs = map[string]string{}
 	}
 	spec.Configs[cleanupPolicy] = compact
+	if err := CheckTopicName(name); err != nil {
+		return t.notCreated(spec, err)
+	}
 	found, err := t.admin.Topics(ctx, name)
 	if err != nil {
 		return err
@@ -117,7 +123,7 @@ func (t *Table) prepare(ctx context.Context) error {
 	created := false
 	if _, exists := found[name]; !exists {
 		if created, err = t.admin.CreateTopic(ctx, spec); err != nil {
-			return err
+			return t.notCreated(spec, err)
 		}
 		if found, err = t.admin.Topics(ctx, name); err != nil {
 			return err
@@ -129,7 +135,17 @@ func (t *Table) prepare(ctx context.Context) error {
 	if created {
 		return nil
 	}
-	return t.checkPolicy(ctx)
+	if err := t.checkPolicy(ctx); err != nil {
+		return err
+	}
+	if t.config.Single && t.n > 1 {
+		// KafkaConfigBackingStore.start
+		return fault.New(fault.Config, "kafka.internal_topic", "Topic '%s' supplied via the '%s' property is required to have a single partition "+
+			"in order to guarantee consistency of %s, but found %d partitions.", name, t.config.Property, t.config.Holds, t.n).
+			WithField(t.config.Property).WithFix("Name another topic, which the worker then creates.").
+			WithJava("org.apache.kafka.common.config.ConfigException")
+	}
+	return nil
 }
 
 const cleanupPolicy, compact = "cleanup.policy", "compact"
@@ -154,6 +170,21 @@ func (t *Table) checkPolicy(ctx context.Context) error {
 			t.config.Topic, cleanupPolicy, compact).WithJava("org.apache.kafka.common.config.ConfigException")
 	}
 	return nil
+}
+
+// notCreated adds which properties of the worker ask for the topic that the broker
+// refuses.
+func (t *Table) notCreated(spec TopicSpec, err error) error {
+	if fault.Is(err, fault.Retry) || t.config.Property == "" {
+		return err
+	}
+	prefix := strings.TrimSuffix(t.config.Property, "topic")
+	e := fault.New(fault.Config, "kafka.internal_topic", "%s=%s with %d partitions and replication factor %d (-1: the broker's default): %w",
+		t.config.Property, spec.Name, spec.Partitions, spec.Replication, err).WithField(t.config.Property)
+	if own := fault.Of(err); own != nil && own.Code == codeTopicName {
+		return e.WithFix("%s", own.Fix)
+	}
+	return e.WithFix("Set %sreplication.factor to at most the number of brokers, or create the topic, compacted, before the worker starts.", prefix)
 }
 
 func (t *Table) partitions() []data.TopicPartition {

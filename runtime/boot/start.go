@@ -318,7 +318,7 @@ func (b *building) openStores(ctx context.Context, s *herder.Settings) (err erro
 // topic opens one of the internal topics; kind is the first word of its keys.
 func (b *building) topic(kind, holds string, t Topic) store.Open {
 	return store.Topic(b.settings("connect-"+kind+"-"+b.Config.GroupID), kafka.TableConfig{
-		Topic: t.Name, Property: kind + ".storage.topic", Holds: holds,
+		Topic: t.Name, Property: kind + ".storage.topic", Holds: holds, Single: kind == "config",
 		Create: kafka.TopicSpec{Partitions: t.Partitions, Replication: t.Replication, Configs: topicConfigs(b.Config.Props, kind)},
 	})
 }

@@ -32,7 +32,7 @@ func Listen(ctx context.Context, listeners []string) (open []net.Listener, err e
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", u.Host)
 		if err != nil {
 			return open, (&fault.Error{Class: fault.Config, Code: "rest.listener", Field: "listeners", Err: fmt.Errorf("listen on %s: %w", text, err)}).
-				WithFix("Choose another port in listeners, or end the process that has this one.")
+				WithFix("Choose another host or port in listeners, or end the process that has this port.")
 		}
 		open = append(open, l)
 	}
