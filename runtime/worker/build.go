@@ -128,6 +128,9 @@ func (b *builder) source(p *connectors.Plugin, chain task.Chain, st stages) (tas
 	if err != nil {
 		return nil, err
 	}
+	if topic := b.conn["offsets.storage.topic"]; topic != "" {
+		b.log.Warn("offsets.storage.topic has no effect yet; the positions are kept in the worker's own topic", "offsets.storage.topic", topic)
+	}
 	env := b.env()
 	env.Offsets = offsetReader{b.w.cfg.Offsets, b.id.Connector}
 	return task.NewSource(task.SourceConfig{
