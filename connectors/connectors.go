@@ -62,7 +62,6 @@ type Env struct {
 	Log       *slog.Logger // carries connector.context
 	// Offsets reads stored source offsets; nil for sinks.
 	Offsets OffsetReader
-	// Stored is what OffsetReader would give for all partitions of the connector.
 	// Waiting sets the reason that status shows while the task waits for something
 	// outside ("MongoDB at … does not answer: …"); empty ends it.
 	Waiting func(reason string)
