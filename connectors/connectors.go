@@ -51,8 +51,12 @@ type Plugin struct {
 	// CheckOffsets says whether source offsets that a user wants to set are of a
 	// shape that the connector can read (KIP-875); nil: any are. A null Next forgets.
 	CheckOffsets func(props map[string]string, offsets []data.Mark) error
-	Source       func(ctx context.Context, env Env, task map[string]string) (Source, error)
-	Sink         func(ctx context.Context, env Env, task map[string]string) (Sink, error)
+	// AllOffsets: no offsets are kept anywhere but in Connect, and the Java class says
+	// so (its alterOffsets returns true, KIP-875). Otherwise users who change offsets
+	// are told to look elsewhere as well.
+	AllOffsets bool
+	Source     func(ctx context.Context, env Env, task map[string]string) (Source, error)
+	Sink       func(ctx context.Context, env Env, task map[string]string) (Sink, error)
 }
 
 // Env is what a task's connector gets from the runtime.

@@ -66,7 +66,7 @@ func SourcePlugin() connectors.Plugin {
 		Tasks: func(props map[string]string, _ int) ([]map[string]string, error) {
 			return []map[string]string{maps.Clone(props)}, nil
 		},
-		CheckOffsets: checkOffsets,
+		CheckOffsets: checkOffsets, AllOffsets: true,
 		Source: func(ctx context.Context, env connectors.Env, task map[string]string) (connectors.Source, error) {
 			cfg, r := sourceDef.Parse(task)
 			if err := configError(r); err != nil {
@@ -89,6 +89,7 @@ func SinkPlugin() connectors.Plugin {
 			_, r := sinkDef.Parse(props)
 			return r
 		},
+		AllOffsets: true,
 		Tasks: func(props map[string]string, max int) ([]map[string]string, error) {
 			all := make([]map[string]string, max)
 			for i := range all {

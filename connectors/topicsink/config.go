@@ -28,6 +28,7 @@ func Plugin() connectors.Plugin {
 		Spec:          def.Specs,
 		Check:         check,
 		Tasks:         tasks,
+		AllOffsets:    true,
 		Sink: func(ctx context.Context, env connectors.Env, task map[string]string) (connectors.Sink, error) {
 			return Open(ctx, env, task)
 		},

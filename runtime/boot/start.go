@@ -242,6 +242,7 @@ func (b *building) build(ctx context.Context) error {
 	})
 	b.closers = append(b.closers, b.closeWorker)
 	s.Worker = b.worker
+	s.MaxRestarts = b.worker.MaxRestarts
 	b.validator.Inputs = b.worker.CheckInputs
 	if b.Mode == Standalone {
 		b.herder, err = herder.NewStandalone(s)
@@ -335,5 +336,5 @@ func (b *building) plugin(class string) (herder.Plugin, error) {
 	if err != nil {
 		return herder.Plugin{}, err
 	}
-	return herder.Plugin{Kind: p.Kind, Version: cmp.Or(p.Version, ConnectVersion), CheckOffsets: p.CheckOffsets}, nil
+	return herder.Plugin{Kind: p.Kind, Version: cmp.Or(p.Version, ConnectVersion), CheckOffsets: p.CheckOffsets, AllOffsets: p.AllOffsets}, nil
 }

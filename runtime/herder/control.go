@@ -2,6 +2,7 @@ package herder
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 
 	"culvert/data"
@@ -153,7 +154,10 @@ func (h *Herder) RestartTask(_ context.Context, name string, task int) error {
 	if task < 0 || task >= len(c.Tasks) {
 		return notFound("Unknown task: %s", t)
 	}
-	return h.restartHere(m, t, func() bool { return h.restartTask(t, false) })
+	return h.restartHere(m, t, func() bool {
+		h.forgetAttempts(t)
+		return h.restartTask(t, false)
+	})
 }
 
 // restartHere runs restart in the loop. If the work is not here, the request goes
@@ -267,7 +271,7 @@ func (h *Herder) AlterOffsets(ctx context.Context, name string, offsets []data.M
 		}
 		return h.s.Offsets.Commit(ctx, name, offsets)
 	})
-	return "The offsets for this connector have been altered successfully", err
+	return h.offsetsChanged(name, "altered"), err
 }
 
 // ResetOffsets forgets all offsets of a stopped connector.
@@ -285,7 +289,19 @@ func (h *Herder) ResetOffsets(ctx context.Context, name string) (string, error) 
 		}
 		return h.s.Offsets.Commit(ctx, name, marks)
 	})
-	return "The offsets for this connector have been reset successfully", err
+	return h.offsetsChanged(name, "reset"), err
+}
+
+// offsetsChanged is the sentence of Worker.completeModifyOffsetsCallback; it depends
+// on what the connector says of offsets that it keeps itself.
+func (h *Herder) offsetsChanged(name, how string) string {
+	if c, err := h.Connector(name); err == nil {
+		if p, err := h.plugin(c); err == nil && p.AllOffsets {
+			return "The offsets for this connector have been " + how + " successfully"
+		}
+	}
+	return fmt.Sprintf("The Connect framework-managed offsets for this connector have been %[1]s successfully. However, if this connector manages "+
+		"offsets externally, they will need to be manually %[1]s in the system that the connector uses.", how)
 }
 
 // whileStopped runs f if the connector is stopped and has no tasks left that could

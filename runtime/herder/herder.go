@@ -37,6 +37,7 @@ type Plugin struct {
 	Version string
 	// CheckOffsets is that of connectors.Plugin; nil: every offset may be set.
 	CheckOffsets func(props map[string]string, offsets []data.Mark) error
+	AllOffsets   bool // that of connectors.Plugin
 }
 
 // SinkOffsets are the offsets of the consumer groups of sinks, as partition
@@ -70,6 +71,10 @@ type Settings struct {
 	Plugin      func(class string) (Plugin, error)
 	SinkOffsets SinkOffsets // nil: sinks have none
 
+	// MaxRestarts reads from a connector's config how often a failed task of it is
+	// restarted by itself: 0 never, below 0 without end. Nil: never.
+	MaxRestarts func(props map[string]string) int
+
 	// OnLogger is told the cluster-wide log levels that were set.
 	OnLogger func(logger, level string)
 	// TrackTopics: topic.tracking.enable.
@@ -101,6 +106,7 @@ type Herder struct {
 	readyOnce  sync.Once
 	membership atomic.Pointer[membership] // nil: not in the group
 	generation atomic.Int32
+	restarted  restartCounts
 
 	state // owned by the loop
 }

@@ -413,5 +413,11 @@ func TestOffsetsOfStopped(t *testing.T) {
 		if msg, err := n.ResetOffsets(ctx, "c"); err != nil || msg != "The offsets for this connector have been reset successfully" {
 			t.Error(msg, err)
 		}
+		n.create("s", map[string]string{"connector.class": "External"}, store.Stopped)
+		want := "The Connect framework-managed offsets for this connector have been reset successfully. However, if this connector manages " +
+			"offsets externally, they will need to be manually reset in the system that the connector uses."
+		if msg, err := n.ResetOffsets(ctx, "s"); err != nil || msg != want {
+			t.Error(msg, err)
+		}
 	})
 }

@@ -22,13 +22,15 @@ type state struct {
 	connectors map[string]*connectorRun
 	tasks      map[group.Task]*taskRun
 
+	attempts map[group.Task]*attempts // automatic restarts
+
 	// configured is what the leader has made task configs from, by connector.
 	configured map[string]configKey
 }
 
 func newState() state {
 	return state{connectors: map[string]*connectorRun{}, tasks: map[group.Task]*taskRun{},
-		configured: map[string]configKey{}}
+		attempts: map[group.Task]*attempts{}, configured: map[string]configKey{}}
 }
 
 // loop is the one goroutine that decides. Whatever wakes it, it looks at the

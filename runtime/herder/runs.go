@@ -86,6 +86,8 @@ func (h *Herder) taskStopped(t group.Task, r *taskRun) {
 	switch {
 	case c == nil || t.Task >= len(c.Tasks):
 		h.statuses.put(store.Update{Connector: t.Connector, Task: t.Task, Delete: true})
+		h.forgetAttempts(t)
+		h.restarted.forget(t)
 	case r.restarting:
 		h.say(t.Connector, t.Task, store.StateRestarting, "", "")
 	}
@@ -102,6 +104,9 @@ func (h *Herder) taskReported(t group.Task, state, trace string) {
 	r.failed = state == store.StateFailed
 	r.said = store.Status{State: state, Trace: trace}
 	h.say(t.Connector, t.Task, state, trace, r.version)
+	if r.failed {
+		h.restartLater(t, r)
+	}
 }
 
 // say queues a status of ours. What may come too late is written safely.
@@ -237,6 +242,7 @@ func (h *Herder) restartRequested(requests []store.Restart) {
 		for t := range h.tasks {
 			status, ok := h.s.Statuses.Task(t.Connector, t.Task)
 			if t.Connector == req.Connector && ok && restarts(req, status, true) {
+				h.forgetAttempts(t)
 				h.restartTask(t, true)
 			}
 		}

@@ -126,6 +126,9 @@ func (h *Herder) AwaitReady(ctx context.Context) error {
 	}
 }
 
+// Refresh reads the config topic to its end.
+func (h *Herder) Refresh(ctx context.Context) error { return h.s.Config.Sync(ctx) }
+
 // Health returns nil when the loop answers.
 func (h *Herder) Health(ctx context.Context) error {
 	done := make(chan struct{})

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -117,6 +118,8 @@ type node struct {
 	tasks map[group.Task]bool
 	told  chan string   // gets every call, if it is not nil
 	hold  chan struct{} // StopTask waits for it when it is not nil
+	// fails says whether a task without a file fails this time; nil: always.
+	fails func(t group.Task) bool
 	// make replaces the making of task configs.
 	make func(name string, props map[string]string) ([]map[string]string, error)
 }
@@ -144,7 +147,7 @@ func (w *world) start(id string, standalone bool) *node {
 	}
 	n.conf = conf
 	s := Settings{WorkerID: id, URL: "http://" + id, ClusterID: "cluster", Config: conf, Statuses: statuses, Offsets: offsets,
-		Worker: n, Plugin: plugin, TrackTopics: true, Log: w.log.With("worker", id)}
+		Worker: n, Plugin: plugin, TrackTopics: true, MaxRestarts: maxRestarts, Log: w.log.With("worker", id)}
 	if standalone {
 		n.Herder, err = NewStandalone(s)
 	} else {
@@ -169,10 +172,20 @@ func (n *node) close() {
 	}
 }
 
+func maxRestarts(props map[string]string) int {
+	n, err := strconv.Atoi(props["culvert.restart.max.attempts"])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 func plugin(class string) (Plugin, error) {
 	switch class {
 	case "Source":
-		return Plugin{Kind: connectors.SourceKind, Version: "4.3.1"}, nil
+		return Plugin{Kind: connectors.SourceKind, Version: "4.3.1", AllOffsets: true}, nil
+	case "External":
+		return Plugin{Kind: connectors.SourceKind}, nil
 	case "Sink":
 		return Plugin{Kind: connectors.SinkKind, Version: "4.3.1"}, nil
 	case "FileStreamSource":
@@ -217,7 +230,7 @@ func (n *node) StartTask(connector string, task int, connectorProps, taskProps m
 	n.mu.Unlock()
 	state := store.StateRunning
 	switch {
-	case taskProps["file"] == "no/dir/out.txt":
+	case taskProps["file"] == "no/dir/out.txt" && (n.fails == nil || n.fails(t)):
 		n.Report(connector, task, store.StateFailed, "boom")
 		return
 	case paused:

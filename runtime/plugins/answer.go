@@ -140,7 +140,7 @@ func (r *Registry) Definitions(name string, extended bool) ([]*Definition, error
 		framework = r.sinkSpecs(d)
 	}
 	for i := range framework {
-		if !seen[framework[i].Name] {
+		if !seen[framework[i].Name] && (extended || !framework[i].Extended) {
 			list = append(list, definition(&framework[i], framework[i].Order))
 		}
 	}

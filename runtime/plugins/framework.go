@@ -17,6 +17,7 @@ const (
 	keyTopicsRegex      = "topics.regex"
 	keyDeadLetters      = "errors.deadletterqueue.topic.name"
 	keyExactlyOnce      = "exactly.once.support"
+	keyRestarts         = "culvert.restart.max.attempts"
 	keyBoundary         = "transaction.boundary"
 	keyOffsetsTopic     = "offsets.storage.topic"
 	keyKeyConverter     = "key.converter"
@@ -101,6 +102,9 @@ func (r *Registry) commonSpecs(d *defaults) []configdef.Spec {
 			DisplayName: "Log Errors", Doc: "Log also the errors that are tolerated."},
 		{Name: "errors.log.include.messages", Type: configdef.Boolean, Default: def("false"), Importance: configdef.Medium, Group: errorHandling, Order: 5, Width: configdef.ShortWidth,
 			DisplayName: "Log Error Details", Doc: "Name the record in the log line of an error: its topic, partition, offset and time."},
+		{Name: keyRestarts, Type: configdef.Int, Default: def("0"), Importance: configdef.Medium, Group: errorHandling, Order: 9, Width: configdef.ShortWidth,
+			DisplayName: "Automatic restarts", Check: configdef.AtLeast(-1), Extended: true,
+			Doc: "How many times a failed task is restarted by itself, after 1 s, 2 s, 4 s and so on up to a minute; after ten minutes without failure all attempts are there again. 0: never, as Java. -1: without end."},
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"culvert/fault"
 )
 
 // forward sends a request on if err says that another worker has to carry it out:
@@ -16,6 +18,10 @@ import (
 func (s *Server) forward(w http.ResponseWriter, r *http.Request, body []byte, err error) error {
 	var to Forward
 	if !errors.As(err, &to) {
+		if f := fault.Of(err); f != nil && f.Code == RebalanceCode {
+			return answerError{http.StatusConflict,
+				"Cannot complete request momentarily due to stale configuration (typically caused by a concurrent config change)"}
+		}
 		return err
 	}
 	query := r.URL.Query()
@@ -59,6 +65,11 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, body []byte, er
 	if at, err := url.Parse(res.Header.Get("Location")); err == nil && at.Path != "" {
 		// The client talks to this worker; the path is the same here.
 		w.Header().Set("Location", "http://"+r.Host+at.EscapedPath())
+	}
+	if res.StatusCode < http.StatusMultipleChoices {
+		// Who reads from this worker right after its answer has to see the change too. A
+		// worker that cannot read now says so at the next request.
+		_ = s.Herder.Refresh(r.Context())
 	}
 	w.WriteHeader(res.StatusCode)
 	_, _ = w.Write(answer) // a client that has gone is no error

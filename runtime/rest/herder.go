@@ -48,6 +48,9 @@ type View interface {
 	// AwaitReady waits for it, or for ctx. Requests that change something wait while
 	// the worker joins its group, as Java's wait for the herder's first tick.
 	AwaitReady(ctx context.Context) error
+	// Refresh returns when this worker has read everything that was in the config
+	// topic at the time of the call.
+	Refresh(ctx context.Context) error
 	// Health returns when the herder's loop has answered, or with ctx's error.
 	Health(ctx context.Context) error
 }
@@ -129,6 +132,12 @@ type Forward interface {
 	// nobody knows it.
 	ForwardURL() string
 }
+
+// RebalanceCode is the fault code of a request that a rebalance makes impossible
+// for the moment. A request that another worker might have taken is then answered
+// with HerderRequestHandler's text about stale configuration; both texts are known
+// to clients as "try again".
+const RebalanceCode = "herder.rebalance"
 
 // StaleCode is the fault code of a Replace that came too late.
 const StaleCode = "connect.stale_config"

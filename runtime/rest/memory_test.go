@@ -23,14 +23,15 @@ const version = "4.3.1"
 // memory is a herder that runs nothing: connectors are at once in the state that
 // was asked for, over the stores that a standalone worker has.
 type memory struct {
-	plugins  *plugins.Registry
-	configs  *store.ConfigStore
-	loggers  *rest.Loggers
-	writing  sync.Mutex // one Replace at a time
-	mu       sync.Mutex
-	statuses map[string]rest.ConnectorStatus // guarded by mu
-	forward  error
-	held     chan struct{} // closed: nothing is held up
+	plugins   *plugins.Registry
+	configs   *store.ConfigStore
+	loggers   *rest.Loggers
+	writing   sync.Mutex // one Replace at a time
+	mu        sync.Mutex
+	statuses  map[string]rest.ConnectorStatus // guarded by mu
+	forward   error
+	refreshed int
+	held      chan struct{} // closed: nothing is held up
 }
 
 func newMemory(t testing.TB) *memory {
@@ -91,6 +92,8 @@ func (m *memory) Offsets(_ context.Context, name string) ([]data.Mark, error) {
 func (m *memory) ClusterID() string                { return "test-cluster" }
 func (m *memory) Ready() bool                      { return m.forward == nil }
 func (m *memory) AwaitReady(context.Context) error { return nil }
+
+func (m *memory) Refresh(context.Context) error { m.refreshed++; return nil }
 
 func (m *memory) Health(ctx context.Context) error {
 	select {

@@ -129,6 +129,9 @@ func TestForward(t *testing.T) {
 	if _, err := leader.Connector("a b"); err != nil {
 		t.Error("the leader has no connector:", err)
 	}
+	if follower.refreshed != 1 {
+		t.Errorf("the follower has read the config topic %d times: its client may not see what it has created", follower.refreshed)
+	}
 	// A second hop is the last: the request says so, and its receiver does not go on.
 	if code, _, _ = call(t, front.URL, http.MethodDelete, "/connectors/a%20b?forward=true", ""); code != http.StatusNoContent || seen[1] != "DELETE /connectors/a%20b?forward=false " {
 		t.Errorf("second hop: %d, seen %q", code, seen)
@@ -141,6 +144,12 @@ func TestForward(t *testing.T) {
 	code, _, body = call(t, front.URL, http.MethodPut, "/connectors/a/config", `{"connector.class":"FileStreamSource"}`)
 	if got := decode[errorBody](t, body); code != http.StatusConflict || !strings.Contains(got.Message, "no known leader URL") {
 		t.Errorf("no leader: %d %+v", code, got)
+	}
+	follower.forward = fault.New(fault.Conflict, rest.RebalanceCode, "Request cannot be completed because a rebalance is expected")
+	code, _, body = call(t, front.URL, http.MethodDelete, "/connectors/a", "")
+	if got := decode[errorBody](t, body); code != http.StatusConflict ||
+		got.Message != "Cannot complete request momentarily due to stale configuration (typically caused by a concurrent config change)" {
+		t.Errorf("during a rebalance: %d %+v", code, got)
 	}
 	spy.Close()
 	follower.forward = elsewhere{spy.URL}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
@@ -33,7 +34,7 @@ func (w *Worker) TaskConfigs(connector string, props map[string]string) ([]map[s
 	if err != nil {
 		return nil, err
 	}
-	if err := checkTasksMax(connector, len(configs), &keys); err != nil {
+	if err := checkTasksMax(connector, len(configs), &keys, w.cfg.Log); err != nil {
 		return nil, err
 	}
 	for i, c := range configs {
@@ -50,6 +51,16 @@ func (w *Worker) TaskConfigs(connector string, props map[string]string) ([]map[s
 		configs[i] = c
 	}
 	return configs, nil
+}
+
+// MaxRestarts is how often a failed task of the connector is restarted by itself: 0
+// never, below 0 without end.
+func (w *Worker) MaxRestarts(props map[string]string) int {
+	keys, err := parseConnector(props)
+	if err != nil {
+		return 0 // its tasks say what is wrong
+	}
+	return keys.MaxRestarts
 }
 
 // mostTasks is tasks.max, after a look at a stateful transformation.
@@ -101,8 +112,12 @@ func checkSubscribed(s *stages, keys *connectorKeys) error {
 }
 
 // checkTasksMax is Java's TooManyTasksException (KIP-1004).
-func checkTasksMax(connector string, tasks int, keys *connectorKeys) error {
-	if tasks <= keys.TasksMax || !keys.TasksMaxEnforce {
+func checkTasksMax(connector string, tasks int, keys *connectorKeys, log *slog.Logger) error {
+	switch {
+	case tasks <= keys.TasksMax:
+		return nil
+	case !keys.TasksMaxEnforce:
+		log.Warn("the connector makes more tasks than it may; they run, since tasks.max.enforce is false", "connector", connector, "tasks", tasks, "tasks.max", keys.TasksMax)
 		return nil
 	}
 	return fault.New(fault.Fatal, "connect.too_many_tasks",

@@ -77,6 +77,7 @@ type connectorKeys struct {
 
 	CreationGroups []string
 	MaxTaskIdle    time.Duration
+	MaxRestarts    int
 	Tasks          int
 }
 
@@ -105,6 +106,7 @@ var connectorDef = configdef.Def[connectorKeys]{Keys: []configdef.Key[connectorK
 	key("errors.deadletterqueue.context.headers.enable", configdef.Boolean, "false", configdef.Flag(func(c *connectorKeys) *bool { return &c.LetterContext })),
 	key("topic.creation.groups", configdef.List, "", configdef.Strs(func(c *connectorKeys) *[]string { return &c.CreationGroups })),
 	key("max.task.idle.ms", configdef.Long, "0", duration(func(c *connectorKeys) *time.Duration { return &c.MaxTaskIdle })),
+	key("culvert.restart.max.attempts", configdef.Int, "0", configdef.Num(func(c *connectorKeys) *int { return &c.MaxRestarts })),
 	key(tasksKey, configdef.Int, "0", configdef.Num(func(c *connectorKeys) *int { return &c.Tasks })),
 }}
 
