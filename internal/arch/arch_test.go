@@ -17,7 +17,7 @@ var levels = map[string]int{
 	"data": 0, "fault": 0, "configdef": 0,
 	"converters": 1, "state": 1, "schemas": 1, "kafka": 1,
 	"connectors": 2, "transforms": 2,
-	"runtime/plugins": 3, "runtime/store": 3, "runtime/task": 3, "runtime/metrics": 3,
+	"runtime/plugins": 3, "runtime/store": 3, "runtime/task": 3, "runtime/metrics": 3, "runtime/providers": 3,
 	"runtime/worker": 4, "runtime/group": 4,
 	"runtime/herder": 5,
 	"runtime/rest":   6,
@@ -29,9 +29,10 @@ var levels = map[string]int{
 // mayImport are the sideways imports within one level: importer -> imported,
 // by the folder that has the level. A folder may always import inside itself.
 var mayImport = map[string][]string{
-	"converters": {"schemas"},
-	"configdef":  {"fault"},
-	"data":       {"fault"},
+	"converters":      {"schemas"},
+	"configdef":       {"fault"},
+	"runtime/plugins": {"runtime/providers"},
+	"data":            {"fault"},
 }
 
 // only names the folders that alone may import a module.
@@ -42,7 +43,7 @@ var only = map[string][]string{
 	"github.com/cockroachdb/pebble/v2":   {"state"},
 	"github.com/gorilla/mux":             {"runtime/rest"},
 	"github.com/spf13/cobra":             {"cmd/culvert"},
-	"github.com/magiconair/properties":   {"runtime/boot"},
+	"github.com/magiconair/properties":   {"runtime/boot", "runtime/providers"},
 	"github.com/twmb/franz-go/pkg/kfake": nil, // tests only
 	"github.com/twmb/franz-go/pkg/sr":    nil, // tests only
 }

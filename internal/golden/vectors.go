@@ -38,6 +38,10 @@ type VectorFile struct {
 	Area    string       `json:"area"`
 	Subject string       `json:"subject"`
 	Cases   []VectorCase `json:"cases"`
+
+	// Of the config providers: the files and the environment that they see.
+	Files       map[string]string `json:"files"`
+	Environment map[string]string `json:"environment"`
 }
 
 // VectorCase is one recorded call.

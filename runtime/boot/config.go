@@ -1,13 +1,18 @@
 package boot
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
+	"os"
 	"sort"
 	"strings"
 	"time"
 
 	"culvert/configdef"
+	"culvert/fault"
+	"culvert/runtime/plugins"
+	"culvert/runtime/providers"
 )
 
 // defaultDataDir is set by the linker in the image, where that folder is a volume.
@@ -25,7 +30,11 @@ const (
 // Config is the worker's own configuration, read once. Keys of the Kafka
 // clients, of converters and of other prefixes stay in Props.
 type Config struct {
-	Props map[string]string // everything, as the user wrote it
+	Props map[string]string // everything, with the variables of config.providers resolved
+	// Providers are those of config.providers, for connectors as well. Secrets are what
+	// they gave for the worker's own properties.
+	Providers *providers.Providers
+	Secrets   *providers.Secrets
 
 	Bootstrap        string
 	GroupID          string
@@ -103,6 +112,17 @@ func oneOf(name, dflt, doc string, into func(*Config, configdef.Parsed), values 
 	return k
 }
 
+func overridePolicy() key {
+	k := text("connector.client.config.override.policy", "All", "Which client settings a connector may override: All, None, Principal or Allowlist, or the class of one.", nil)
+	k.Check = func(name string, v configdef.Parsed) error {
+		if err := plugins.CheckPolicy(map[string]string{name: v.Text}); err != nil {
+			return fmt.Errorf("no such policy; there are All, None, Principal and Allowlist")
+		}
+		return nil
+	}
+	return k
+}
+
 func notEmpty(_ string, v configdef.Parsed) error {
 	if !v.Null && v.Text == "" {
 		return fmt.Errorf("String must be non-empty")
@@ -132,7 +152,7 @@ func common() []key {
 		flag("topic.tracking.enable", "true", "Whether the topics that a connector uses are recorded.", configdef.Flag(func(c *Config) *bool { return &c.TopicTracking })),
 		flag("topic.tracking.allow.reset", "true", "Whether that record may be reset by REST.", configdef.Flag(func(c *Config) *bool { return &c.TopicReset })),
 		flag("topic.creation.enable", "true", "Whether sources may create topics by topic.creation.* (KIP-158).", nil),
-		oneOf("connector.client.config.override.policy", "All", "Which client settings a connector may override.", nil, "All", "None", "Principal", "Allowlist"),
+		overridePolicy(),
 		text("culvert.data.dir", defaultDataDir, "Folder for the state of joins and for caches; empty: memory only.", configdef.Str(func(c *Config) *string { return &c.DataDir })),
 		number("culvert.state.memory.bytes", "268435456", "Memory for the windows of all joins, in bytes; what exceeds it goes to culvert.data.dir.", 1<<20, nil),
 	}
@@ -204,19 +224,28 @@ var accepted = map[string]bool{
 }
 
 // ParseConfig reads the worker's properties. All errors are reported at once,
-// in the order of the keys; unknown keys are returned for a warning.
+// in the order of the keys; unknown keys are returned for a warning. Variables of
+// config.providers are resolved; no error holds what stands behind one.
 func ParseConfig(mode Mode, props map[string]string) (Config, []string, error) {
 	d := configdef.Def[Config]{Keys: distributed(), Rules: []func(*Config, *configdef.Report){checkListeners}}
 	if mode == Standalone {
 		d.Keys = standalone()
 	}
-	c, r := d.Parse(props)
-	c.Props = props
+	ps, err := providers.New(props, os.Environ())
+	var resolved *providers.Resolved
+	if err == nil {
+		resolved, err = ps.Resolve(props)
+	}
+	if err != nil {
+		return Config{}, nil, &ConfigErrors{Keys: []string{cmp.Or(fieldOf(err), "config.providers")}, Sentences: []string{fault.Explain(err)}}
+	}
+	c, r := d.Parse(resolved.Props)
+	c.Props, c.Providers, c.Secrets = resolved.Props, ps, resolved.Secrets
 	if c.ConfigTopic.Name != "" {
 		c.ConfigTopic.Partitions = 1 // DistributedConfig: the order of its records is the log's
 	}
 	if bad := errorsOf(r); len(bad.Keys) > 0 {
-		return c, nil, bad
+		return c, nil, bad.without(c.Secrets)
 	}
 	return c, unknownKeys(r.Unknown, mode), nil
 }
@@ -245,6 +274,14 @@ func errorsOf(r *configdef.Report) *ConfigErrors {
 type ConfigErrors struct {
 	Sentences []string
 	Keys      []string
+}
+
+// without takes secrets out of the sentences.
+func (e *ConfigErrors) without(s *providers.Secrets) *ConfigErrors {
+	for i, text := range e.Sentences {
+		e.Sentences[i] = s.Redact(text)
+	}
+	return e
 }
 
 func (e *ConfigErrors) Error() string { return strings.Join(e.Sentences, "\n") }

@@ -81,6 +81,15 @@ func Check(_ context.Context, o Options) error {
 // returns when the interface listens: whoever asks before the worker has reached
 // Kafka is told so. A broker that does not answer is waited for.
 func Start(ctx context.Context, o Options) (*Worker, error) {
+	o.Log = slog.New(o.Config.Secrets.Handler(o.Log.Handler()))
+	if o.Config.Providers != nil {
+		o.Config.Providers.LogTo(o.Log)
+	}
+	w, err := start(ctx, o)
+	return w, o.Config.Secrets.Error(err)
+}
+
+func start(ctx context.Context, o Options) (*Worker, error) {
 	registry, err := plugins.New(ConnectVersion, o.Plugins)
 	if err != nil {
 		return nil, err
@@ -96,11 +105,12 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	w := &Worker{url: "http://" + id, log: o.Log, cancel: cancel, done: make(chan struct{})}
 	b := &building{Options: o, registry: registry, id: id, url: w.url}
-	b.validator = &plugins.Validator{Plugins: registry, Worker: o.Config.Props, Distributed: o.Mode == Distributed}
+	b.validator = &plugins.Validator{Plugins: registry, Worker: o.Config.Props, Distributed: o.Mode == Distributed,
+		Providers: o.Config.Providers, Secrets: o.Config.Secrets}
 	go func() {
 		defer close(w.done)
 		defer cancel()
-		w.err = b.run(run, listeners)
+		w.err = o.Config.Secrets.Error(b.run(run, listeners))
 	}()
 	o.Log.Info("culvert listens", "url", w.url, "mode", string(o.Mode), "version", Version().Culvert, "bootstrap.servers", o.Config.Bootstrap)
 	return w, nil
@@ -137,7 +147,7 @@ func checkClasses(o Options, registry *plugins.Registry) error {
 		}
 	}
 	if len(bad.Keys) > 0 {
-		return bad
+		return bad.without(o.Config.Secrets)
 	}
 	return nil
 }
@@ -225,7 +235,7 @@ func (b *building) build(ctx context.Context) error {
 	}
 	b.closers = append(b.closers, admin.Close)
 	s := herder.Settings{
-		WorkerID: b.id, URL: b.url, ClusterID: clusterID, Plugin: b.plugin, SinkOffsets: sinkOffsets{admin},
+		WorkerID: b.id, URL: b.url, ClusterID: clusterID, Plugin: b.plugin, SinkOffsets: sinkOffsets{admin}, Providers: b.Config.Providers,
 		TrackTopics: b.Config.TopicTracking, StopTimeout: b.Config.ShutdownTimeout + 2*time.Second, Log: b.Log,
 	}
 	if b.Loggers != nil {
@@ -236,7 +246,7 @@ func (b *building) build(ctx context.Context) error {
 	}
 	b.worker = worker.New(worker.Config{
 		ID: b.id, Plugins: b.registry, Props: b.Config.Props, ClusterGroup: b.Config.GroupID, DataDir: b.Config.DataDir,
-		Offsets: s.Offsets, Dial: b.Dial, Log: b.Log,
+		Offsets: s.Offsets, Dial: b.Dial, Log: b.Log, Providers: b.Config.Providers, Secrets: b.Config.Secrets,
 		OnStatus: func(connector string, task int, state, trace string) { b.herder.Report(connector, task, state, trace) },
 		OnTopic:  func(connector string, task int, topic string) { b.herder.ReportTopic(connector, task, topic) },
 	})

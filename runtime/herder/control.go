@@ -257,16 +257,20 @@ func (h *Herder) SetClusterLevel(ctx context.Context, logger, level string) erro
 func (h *Herder) AlterOffsets(ctx context.Context, name string, offsets []data.Mark) (string, error) {
 	err := h.whileStopped(ctx, name, func(c *store.Connector) error {
 		if h.isSink(c) {
-			err := h.s.SinkOffsets.Alter(ctx, sinkGroup(c), offsets)
+			err := h.s.SinkOffsets.Alter(ctx, h.sinkGroup(c), offsets)
 			if f := fault.Of(err); f != nil && f.Code == store.NegativeOffset {
 				return fault.New(fault.Config, f.Code, "Failed to modify offsets for sink connector %s", name).WithFix("%s.", f)
 			}
 			return err
 		}
 		if p, err := h.plugin(c); err == nil && p.CheckOffsets != nil {
-			if err := p.CheckOffsets(c.Config, offsets); err != nil {
+			resolved, err := h.s.Providers.Resolve(c.Config)
+			if err != nil {
+				return err
+			}
+			if err := p.CheckOffsets(resolved.Props, offsets); err != nil {
 				// Java does not tell the user's mistake from its own here: 500.
-				return fault.New(fault.Fatal, "connect.offsets", "%s", err)
+				return fault.New(fault.Fatal, "connect.offsets", "%s", resolved.Secrets.Redact(err.Error()))
 			}
 		}
 		return h.s.Offsets.Commit(ctx, name, offsets)
@@ -278,7 +282,7 @@ func (h *Herder) AlterOffsets(ctx context.Context, name string, offsets []data.M
 func (h *Herder) ResetOffsets(ctx context.Context, name string) (string, error) {
 	err := h.whileStopped(ctx, name, func(c *store.Connector) error {
 		if h.isSink(c) {
-			return h.s.SinkOffsets.Reset(ctx, sinkGroup(c))
+			return h.s.SinkOffsets.Reset(ctx, h.sinkGroup(c))
 		}
 		marks, err := h.s.Offsets.All(ctx, name)
 		if err != nil {

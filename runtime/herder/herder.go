@@ -14,6 +14,7 @@ import (
 	"culvert/fault"
 	"culvert/kafka"
 	"culvert/runtime/group"
+	"culvert/runtime/providers"
 	"culvert/runtime/store"
 )
 
@@ -70,6 +71,8 @@ type Settings struct {
 	// there are; it becomes the trace of a connector of an unknown class.
 	Plugin      func(class string) (Plugin, error)
 	SinkOffsets SinkOffsets // nil: sinks have none
+	// Providers resolve the variables of the few keys that the herder reads itself.
+	Providers *providers.Providers
 
 	// MaxRestarts reads from a connector's config how often a failed task of it is
 	// restarted by itself: 0 never, below 0 without end. Nil: never.
@@ -290,7 +293,7 @@ func (h *Herder) ReportTopic(connector string, task int, topic string) {
 }
 
 func (h *Herder) plugin(c *store.Connector) (Plugin, error) {
-	class := c.Config["connector.class"]
+	class := h.s.Providers.Value(c.Config["connector.class"])
 	if class == "" {
 		return Plugin{}, fault.New(fault.Config, "herder.no_class", "config of connector %s has no connector.class", c.Name).
 			WithField("connector.class")

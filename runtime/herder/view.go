@@ -84,7 +84,7 @@ func (h *Herder) Offsets(ctx context.Context, name string) ([]data.Mark, error) 
 		if h.s.SinkOffsets == nil {
 			return nil, nil
 		}
-		return h.s.SinkOffsets.All(ctx, sinkGroup(c))
+		return h.s.SinkOffsets.All(ctx, h.sinkGroup(c))
 	}
 	return h.s.Offsets.All(ctx, name)
 }
@@ -95,8 +95,8 @@ func (h *Herder) isSink(c *store.Connector) bool {
 }
 
 // sinkGroup is the consumer group of a sink (SinkUtils.consumerGroupId).
-func sinkGroup(c *store.Connector) string {
-	if g := c.Config["consumer.override.group.id"]; g != "" {
+func (h *Herder) sinkGroup(c *store.Connector) string {
+	if g := h.s.Providers.Value(c.Config["consumer.override.group.id"]); g != "" {
 		return g
 	}
 	return "connect-" + c.Name

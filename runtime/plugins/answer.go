@@ -7,6 +7,7 @@ import (
 
 	"culvert/configdef"
 	"culvert/fault"
+	"culvert/runtime/providers"
 )
 
 // Answer is the outcome of a validation, as REST shows it (ConfigInfos).
@@ -66,6 +67,25 @@ func (a *Answer) Err() error {
 	}
 	b.WriteString("\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`")
 	return fault.New(fault.Config, "connect.invalid_config", "%s", b.String())
+}
+
+// hide shows what came from a config provider as the variable that it was written as.
+func (a *Answer) hide(s *providers.Secrets) {
+	if !s.Any() {
+		return
+	}
+	a.Name = s.Redact(a.Name)
+	for _, c := range a.Configs {
+		if c.Value == nil {
+			continue
+		}
+		if raw, ok := s.Raw(c.Value.Name); ok && c.Value.Value != nil && *c.Value.Value != configdef.Hidden {
+			c.Value.Value = &raw
+		}
+		for i, text := range c.Value.Errors {
+			c.Value.Errors[i] = s.Redact(text)
+		}
+	}
 }
 
 // piece is a key on its way into an answer.

@@ -57,10 +57,21 @@ type overridePolicy struct {
 
 const keyPolicy = "connector.client.config.override.policy"
 
-// policy reads the worker's policy. Names are classes or their short forms.
+// Policy resolves the class of an override policy or a short form of one, and gives
+// its shortest as well.
+func Policy(name string) (class, short string, ok bool) {
+	const pack, suffix = "org.apache.kafka.connect.connector.policy.", "ConnectorClientConfigOverridePolicy"
+	for _, short := range []string{"All", "None", "Principal", "Allowlist"} {
+		if name == short || name == short+suffix || name == pack+short+suffix {
+			return pack + short + suffix, short, true
+		}
+	}
+	return "", "", false
+}
+
+// policy reads the worker's policy.
 func policy(worker map[string]string) overridePolicy {
-	name := worker[keyPolicy]
-	name = strings.TrimSuffix(name[strings.LastIndexByte(name, '.')+1:], "ConnectorClientConfigOverridePolicy")
+	_, name, _ := Policy(worker[keyPolicy])
 	var list []string
 	switch name {
 	case "None":
@@ -79,8 +90,7 @@ func policy(worker map[string]string) overridePolicy {
 // CheckPolicy checks the worker's choice of an override policy.
 func CheckPolicy(worker map[string]string) error {
 	name := worker[keyPolicy]
-	switch p := policy(worker); {
-	case name == "" || p.name != "All" || strings.HasSuffix("All", name) || strings.HasSuffix(name, "AllConnectorClientConfigOverridePolicy"):
+	if _, _, ok := Policy(name); ok || name == "" {
 		return nil
 	}
 	return fault.New(fault.Config, "connect.override_policy", "Invalid value %s for configuration %s: no such policy", name, keyPolicy).

@@ -12,6 +12,7 @@ import (
 	"culvert/connectors"
 	"culvert/converters"
 	"culvert/fault"
+	"culvert/runtime/providers"
 )
 
 // Validator checks connector configurations on behalf of one worker.
@@ -25,8 +26,11 @@ type Validator struct {
 	// Inputs asks the cluster whether the topics of a stateful transformation fit
 	// together; an error names its key in Field. Nil: nobody is asked.
 	Inputs func(ctx context.Context, connector string, props map[string]string) error
-	// Resolve replaces variables (${file:…}); nil: none are replaced.
-	Resolve func(props map[string]string) (map[string]string, error)
+	// Providers replace variables (${file:…}). Answers show them as they were written,
+	// and no error holds what stands behind them: Java's answers do, to whoever asks.
+	Providers *providers.Providers
+	// Secrets are those of the worker's own properties.
+	Secrets *providers.Secrets
 }
 
 // Request is a configuration to check.
@@ -51,19 +55,26 @@ func (q *Request) stage(description string) func() {
 // without a connector class or with an unknown one. It may dial, for as long as
 // ctx lasts.
 func (v *Validator) Validate(ctx context.Context, q Request) (*Answer, error) {
-	props := q.Props
-	if v.Resolve != nil {
-		done := q.stage("resolving transformed configuration properties for the connector")
-		resolved, err := v.Resolve(props)
-		done()
-		if err != nil {
-			return nil, err
-		}
-		props = resolved
+	done := q.stage("resolving transformed configuration properties for the connector")
+	resolved, err := v.Providers.Resolve(q.Props)
+	done()
+	if err != nil {
+		return nil, v.Secrets.Error(err)
 	}
+	secrets := resolved.Secrets.With(v.Secrets)
+	a, err := v.validate(ctx, resolved.Props, q)
+	if err != nil {
+		return nil, secrets.Error(err)
+	}
+	a.hide(secrets)
+	return a, nil
+}
+
+// validate checks a configuration whose variables are resolved.
+func (v *Validator) validate(ctx context.Context, props map[string]string, q Request) (*Answer, error) {
 	class, ok := props[keyClass]
 	if !ok {
-		return nil, fault.New(fault.Config, "connect.no_class", "Connector config %s contains no connector type", showProps(props, q.Nulls)).
+		return nil, fault.New(fault.Config, "connect.no_class", "Connector config %s contains no connector type", showProps(q.Props, q.Nulls)).
 			WithField(keyClass).WithFix("Set connector.class to one of %s.", strings.Join(v.Plugins.Classes(Sink, Source), ", "))
 	}
 	plugin, err := v.Plugins.Connector(class)

@@ -50,8 +50,12 @@ func (p *policy) letter(f *data.Failure, input *data.Message) data.Message {
 	add(headerClass, f.By)
 	if f.Err != nil {
 		add(headerException, exceptionOf(f.Err, f.Stage))
-		add(headerMessage, f.Err.Error())
-		add(headerStackTrace, traceOf(f.Err, f.Stage))
+		message, trace := f.Err.Error(), traceOf(f.Err, f.Stage)
+		if p.Redact != nil {
+			message, trace = p.Redact(message), p.Redact(trace)
+		}
+		add(headerMessage, message)
+		add(headerStackTrace, trace)
 	}
 	return m
 }

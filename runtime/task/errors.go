@@ -31,6 +31,8 @@ type Errors struct {
 	Letters            string
 	LettersReplication int16 // errors.deadletterqueue.topic.replication.factor
 	LettersContext     bool  // errors.deadletterqueue.context.headers.enable
+	// Redact takes secrets out of what dead letters say; nil: there are none.
+	Redact func(text string) string
 }
 
 // Codes of the errors that this package makes itself.

@@ -14,6 +14,7 @@ import (
 	"culvert/data"
 	"culvert/fault"
 	"culvert/kafka"
+	"culvert/runtime/providers"
 	"culvert/runtime/task"
 )
 
@@ -24,6 +25,7 @@ type builder struct {
 	id         task.ID
 	conn, task map[string]string
 	log        *slog.Logger
+	secrets    *providers.Secrets
 	waiting    *task.Waiting
 	paused     bool
 	run        *run
@@ -92,7 +94,7 @@ func (b *builder) common() task.Common {
 			Tolerate: strings.EqualFold(k.Tolerance, "all"), RetryTimeout: k.RetryTimeout, RetryDelayMax: k.RetryDelayMax,
 			Log: k.LogErrors, LogMessages: k.LogMessages,
 			Letters:            strings.TrimSpace(strings.ReplaceAll(k.LetterTopic, "${connector}", b.id.Connector)),
-			LettersReplication: k.LetterReplication, LettersContext: k.LetterContext,
+			LettersReplication: k.LetterReplication, LettersContext: k.LetterContext, Redact: b.secrets.Redact,
 		},
 	}
 }

@@ -16,8 +16,21 @@ import (
 
 // TaskConfigs makes the task configs of a connector as Java writes them into the
 // config topic (Worker.connectorTaskConfigs): the plugin's, with task.class and
-// the subscription.
+// the subscription. The plugin sees what variables stand for; what is written holds
+// the variables.
 func (w *Worker) TaskConfigs(connector string, props map[string]string) ([]map[string]string, error) {
+	resolved, err := w.cfg.Providers.Resolve(props)
+	if err != nil {
+		return nil, w.cfg.Secrets.Error(err)
+	}
+	configs, err := w.taskConfigs(connector, resolved.Props)
+	if err != nil {
+		return nil, resolved.Secrets.With(w.cfg.Secrets).Error(err)
+	}
+	return resolved.Secrets.Unresolve(configs), nil
+}
+
+func (w *Worker) taskConfigs(connector string, props map[string]string) ([]map[string]string, error) {
 	keys, err := parseConnector(props)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"culvert/fault"
+	"culvert/runtime/providers"
 	"culvert/runtime/store"
 	"culvert/runtime/task"
 )
@@ -45,7 +46,9 @@ type run struct {
 	runner task.Runner
 	said   string // last state
 	reason string // for which a running task waits
-	silent bool   // stopped: nothing more is reported
+	// secrets are not to be shown in reasons.
+	secrets *providers.Secrets
+	silent  bool // stopped: nothing more is reported
 }
 
 func newRun(w *Worker, id task.ID, conn, props map[string]string, paused bool) *run {
@@ -76,6 +79,8 @@ func (r *run) main(before <-chan struct{}) {
 				r.log.Warn("task stopped with an error", "error", fault.Explain(err))
 			}
 			return
+		case errors.Is(err, errChanged):
+			r.log.Info("the task begins anew: its config providers give other values now")
 		case errors.Is(err, task.ErrAnew):
 			r.log.Info("the task begins anew", "reason", err.Error())
 		case fault.Is(err, fault.Fenced):
@@ -98,17 +103,23 @@ func (r *run) main(before <-chan struct{}) {
 	}
 }
 
-// once builds the task and runs it to its end. A panic while it is being built is
-// its failure; one while it runs is caught closer to where it happens.
+// once resolves the task's configuration, builds the task and runs it to its end. A
+// panic while it is being built is its failure; one while it runs is caught closer
+// to where it happens. No error holds what a config provider gave.
 func (r *run) once() (err error) {
+	var now resolved
 	defer func() {
 		if p := recover(); p != nil {
 			err = fault.New(fault.Fatal, task.Panicked, "panic: %v\n%s", p, debug.Stack())
 		}
+		err = now.secrets.Error(err)
 	}()
+	if now, err = r.resolve(); err != nil {
+		return err
+	}
 	waiting := task.NewWaiting(r.setReason)
 	defer waiting.Close()
-	b := &builder{w: r.w, id: r.id, conn: r.conn, task: r.task, log: r.log, waiting: waiting, run: r}
+	b := &builder{w: r.w, id: r.id, conn: now.conn, task: now.task, log: slog.New(now.secrets.Handler(r.log.Handler())), secrets: now.secrets, waiting: waiting, run: r}
 	defer b.close()
 	r.mu.Lock()
 	b.paused = r.paused
@@ -129,7 +140,7 @@ func (r *run) once() (err error) {
 		r.runner = nil
 		r.mu.Unlock()
 	}()
-	return runner.Run(r.ctx)
+	return r.untilChanged(&now, runner.Run)
 }
 
 func codeOf(err error) string {
@@ -174,6 +185,7 @@ func (r *run) setReason(reason string) {
 	r.telling.Lock()
 	defer r.telling.Unlock()
 	r.mu.Lock()
+	reason = r.secrets.Redact(reason)
 	r.reason = reason
 	running := r.said == store.StateRunning
 	r.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"culvert/runtime/plugins"
+	"culvert/runtime/providers"
 	"culvert/runtime/store"
 	"culvert/runtime/task"
 	"culvert/state"
@@ -23,7 +24,11 @@ type Config struct {
 	// ClusterGroup is group.id; empty for a standalone worker.
 	ClusterGroup string
 	DataDir      string // culvert.data.dir
-	Offsets      store.Offsets
+	// Providers resolve the variables of connectors' configurations, which come here
+	// as they are stored. Secrets are those of the worker's own properties.
+	Providers *providers.Providers
+	Secrets   *providers.Secrets
+	Offsets   store.Offsets
 	// Dial makes connections to brokers; nil: a net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	Log  *slog.Logger
