@@ -40,11 +40,18 @@ type Plugin struct {
 	// ExactlyOnce is what a source says about exactly-once (KIP-618); nil: nothing,
 	// which is neither yes nor no.
 	ExactlyOnce func(props map[string]string) bool
+	// Managed is the spelling of the managed connector of the same kind; nil: there is
+	// none.
+	Managed *Managed
 	// Spec lists the connector's own keys, in the order of Java's definition.
 	Spec func() []configdef.Spec
-	// Check validates the connector's own keys, all of them, and may dial within
-	// ctx. The errors go into the 400 answer.
+	// Check validates the connector's own keys, all of them. The errors go into the 400
+	// answer. It asks nobody.
 	Check func(ctx context.Context, props map[string]string) *configdef.Report
+	// Dial asks what the connector talks to whether it can, within ctx, and adds to r,
+	// the report of Check without errors, what speaks against it. It names the target,
+	// without secrets ("MongoDB at host:27017"). Nil: the connector talks to nobody.
+	Dial func(ctx context.Context, props map[string]string, r *configdef.Report) (target string)
 	// Tasks makes the task configs. It is pure: the same props and max give the
 	// same tasks.
 	Tasks func(props map[string]string, max int) ([]map[string]string, error)

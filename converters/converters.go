@@ -4,6 +4,7 @@
 package converters
 
 import (
+	"context"
 	"log/slog"
 	"slices"
 
@@ -51,6 +52,9 @@ type Plugin struct {
 	Spec  func() []configdef.Spec
 	// Check validates the keys (without their prefix).
 	Check func(props map[string]string, side Side) *configdef.Report
+	// Dial asks what the converter needs, such as a registry, whether it answers, and
+	// names it without secrets. Nil: it needs nothing.
+	Dial func(ctx context.Context, props map[string]string, side Side) (target string, err error)
 	// New makes a factory for one side; its result makes a converter for each topic.
 	New func(props map[string]string, side Side, log *slog.Logger) (Factory, error)
 }

@@ -22,6 +22,7 @@ func Plugin() connectors.Plugin {
 		Version:   "0.7.1",
 		TaskClass: "io.confluent.kafka.connect.datagen.DatagenTask",
 		Kind:      connectors.SourceKind,
+		Managed:   &managed,
 		Spec:      def.Specs,
 		Check:     check,
 		Tasks:     tasks,

@@ -23,24 +23,27 @@ const checkLimit = 10500 * time.Millisecond
 // checkSelection is how long a validation looks for a server: it asks once.
 const checkSelection = 5 * time.Second
 
-// Check validates a configuration as Java's connector does: the keys first; if
-// they are right the server is dialled and the user's rights are looked at.
-func Check(ctx context.Context, props map[string]string) *configdef.Report {
-	s, r := validate(props)
-	if len(r.Errors()) > 0 {
-		return r
-	}
-	cfg, err := newConfig(props)
-	if err != nil {
-		return r // Java leaves what only a start finds to the start
-	}
-	ctx, cancel := context.WithTimeout(ctx, checkLimit)
-	defer cancel()
-	dial(ctx, &s, cfg, r)
+// check validates the keys. If they are right, Java's connector also dials the server
+// and looks at the user's rights: dial.
+func check(_ context.Context, props map[string]string) *configdef.Report {
+	_, r := validate(props)
 	return r
 }
 
-func dial(ctx context.Context, s *settings, cfg *config, r *configdef.Report) {
+func dial(ctx context.Context, props map[string]string, r *configdef.Report) string {
+	s, _ := definition.Parse(props)
+	target := "MongoDB at " + hostsOf(s.URI)
+	cfg, err := newConfig(props)
+	if err != nil {
+		return target // Java leaves what only a start finds to the start
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	ask(ctx, &s, cfg, r)
+	return target
+}
+
+func ask(ctx context.Context, s *settings, cfg *config, r *configdef.Report) {
 	opts, err := clientOptions(s, checkSelection)
 	if err != nil {
 		r.Fail(keyURI, "%s", err.Error())

@@ -20,7 +20,11 @@ func base(uri string) map[string]string {
 
 func errorsOf(t *testing.T, props map[string]string) []string {
 	t.Helper()
-	return Check(t.Context(), props).Errors()
+	r := check(t.Context(), props)
+	if len(r.Errors()) == 0 {
+		dial(t.Context(), props, r)
+	}
+	return r.Errors()
 }
 
 func TestCheckDials(t *testing.T) {

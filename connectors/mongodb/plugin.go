@@ -34,7 +34,9 @@ func Plugin() connectors.Plugin {
 		TaskClass: "com.mongodb.kafka.connect.sink.MongoSinkTask",
 		Kind:      connectors.SinkKind,
 		Spec:      func() []configdef.Spec { return definition.Specs() },
-		Check:     Check,
+		Managed:   &managed,
+		Check:     check,
+		Dial:      dial,
 		Tasks:     tasks,
 		Sink: func(_ context.Context, env connectors.Env, task map[string]string) (connectors.Sink, error) {
 			return Open(env, task)

@@ -1,6 +1,7 @@
 package avro
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,13 @@ func Plugin() converters.Plugin {
 		Check: func(props map[string]string, _ converters.Side) *configdef.Report {
 			_, report := def().Parse(props)
 			return report
+		},
+		Dial: func(ctx context.Context, props map[string]string, _ converters.Side) (string, error) {
+			c, report := def().Parse(props)
+			if err := converters.ConfigError(Class, report); err != nil {
+				return Class, err
+			}
+			return schemas.Ping(ctx, c.registry)
 		},
 		New: func(props map[string]string, side converters.Side, log *slog.Logger) (converters.Factory, error) {
 			return New(props, side, log)

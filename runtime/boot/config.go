@@ -58,6 +58,7 @@ type Config struct {
 	ShutdownTimeout  time.Duration
 	TopicTracking    bool
 	TopicReset       bool
+	MaskPasswords    bool
 	AllowOrigin      string
 	AllowMethods     string
 }
@@ -151,6 +152,7 @@ func common() []key {
 		text("access.control.allow.methods", "", "Methods that cross-origin requests may use.", configdef.Str(func(c *Config) *string { return &c.AllowMethods })),
 		flag("topic.tracking.enable", "true", "Whether the topics that a connector uses are recorded.", configdef.Flag(func(c *Config) *bool { return &c.TopicTracking })),
 		flag("topic.tracking.allow.reset", "true", "Whether that record may be reset by REST.", configdef.Flag(func(c *Config) *bool { return &c.TopicReset })),
+		flag("rest.mask.passwords", "false", "Whether answers of the REST API hide the values of passwords; sent back, a hidden value stands for the stored one.", configdef.Flag(func(c *Config) *bool { return &c.MaskPasswords })),
 		flag("topic.creation.enable", "true", "Whether sources may create topics by topic.creation.* (KIP-158).", nil),
 		overridePolicy(),
 		text("culvert.data.dir", defaultDataDir, "Folder for the state of joins and for caches; empty: memory only.", configdef.Str(func(c *Config) *string { return &c.DataDir })),

@@ -207,7 +207,7 @@ func (b *building) work(ctx context.Context, gate *rest.Gate) error {
 	}
 	gate.Open(rest.New(rest.Config{
 		Herder: b.herder, Validator: b.validator, Version: ConnectVersion, Commit: Version().Commit, Loggers: b.Loggers, Log: b.Log,
-		TopicTracking: b.Config.TopicTracking, TopicReset: b.Config.TopicReset, AllowOrigin: b.Config.AllowOrigin, AllowMethods: b.Config.AllowMethods,
+		TopicTracking: b.Config.TopicTracking, TopicReset: b.Config.TopicReset, MaskPasswords: b.Config.MaskPasswords, AllowOrigin: b.Config.AllowOrigin, AllowMethods: b.Config.AllowMethods,
 	}))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return b.herder.Run(ctx) })
@@ -253,7 +253,7 @@ func (b *building) build(ctx context.Context) error {
 	b.closers = append(b.closers, b.closeWorker)
 	s.Worker = b.worker
 	s.MaxRestarts = b.worker.MaxRestarts
-	b.validator.Inputs = b.worker.CheckInputs
+	b.validator.Inputs, b.validator.Reach = b.worker.CheckInputs, b.worker.Reach
 	if b.Mode == Standalone {
 		b.herder, err = herder.NewStandalone(s)
 		return err

@@ -16,6 +16,20 @@ type Answer struct {
 	Errors  int      `json:"error_count"`
 	Groups  []string `json:"groups"`
 	Configs []Config `json:"configs"`
+
+	// Ignored are keys of managed connectors that have no meaning here.
+	Ignored []string `json:"-"`
+	// Reached is what was asked whether it can be reached.
+	Reached []Reached `json:"-"`
+
+	props  map[string]string // translated
+	secret func(key string) bool
+}
+
+// Reached is something that a connector needs, and whether it answered.
+type Reached struct {
+	Target string `json:"target"`
+	Error  string `json:"error,omitempty"` // empty: it answered
 }
 
 // Config is one key: its definition, null for a key that nobody declares, and its
@@ -66,7 +80,13 @@ func (a *Answer) Err() error {
 		}
 	}
 	b.WriteString("\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`")
-	return fault.New(fault.Config, "connect.invalid_config", "%s", b.String())
+	var remedies []string
+	for _, f := range a.Findings() {
+		if f.Fix != "" {
+			remedies = append(remedies, f.Fix)
+		}
+	}
+	return fault.New(fault.Config, "connect.invalid_config", "%s", b.String()).WithFix("%s", strings.Join(remedies, " "))
 }
 
 // hide shows what came from a config provider as the variable that it was written as.
@@ -86,6 +106,17 @@ func (a *Answer) hide(s *providers.Secrets) {
 			c.Value.Errors[i] = s.Redact(text)
 		}
 	}
+	for i := range a.Reached {
+		a.Reached[i].Target, a.Reached[i].Error = s.Redact(a.Reached[i].Target), s.Redact(a.Reached[i].Error)
+	}
+	written := make(map[string]string, len(a.props))
+	for k, v := range a.props {
+		if raw, ok := s.Raw(k); ok {
+			v = raw
+		}
+		written[k] = v
+	}
+	a.props = written
 }
 
 // piece is a key on its way into an answer.

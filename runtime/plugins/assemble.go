@@ -13,14 +13,15 @@ import (
 // nobody declares, then the framework's keys, then those of the connector; a key
 // that the connector declares as well keeps the framework's place.
 type assembly struct {
-	name   string
-	props  map[string]string
-	groups []string
-	keys   []key
-	at     map[string]int
-	loose  []*Value
-	extras []Config
-	errors int // of extras
+	name    string
+	props   map[string]string
+	groups  []string
+	keys    []key
+	at      map[string]int
+	loose   []*Value
+	extras  []Config
+	errors  int // of extras
+	dialled []Reached
 }
 
 type key struct {
@@ -89,6 +90,13 @@ func (a *assembly) connector(ctx context.Context, p *connectors.Plugin, q Reques
 	} else {
 		report = configdef.ValidateNulls(specs, a.props, q.Nulls)
 	}
+	if p.Dial != nil && !q.Offline && len(report.Errors()) == 0 {
+		r := Reached{Target: p.Dial(ctx, a.props, report)}
+		if errs := report.Errors(); len(errs) > 0 {
+			r.Error = errs[0]
+		}
+		a.dialled = append(a.dialled, r)
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -156,7 +164,7 @@ func (a *assembly) extra(pieces []piece) {
 }
 
 func (a *assembly) answer() *Answer {
-	out := &Answer{Name: a.name, Errors: a.errors, Groups: a.groups}
+	out := &Answer{Name: a.name, Errors: a.errors, Groups: a.groups, Reached: a.dialled, props: a.props}
 	for _, v := range a.loose {
 		out.Errors += len(v.Errors)
 		out.Configs = append(out.Configs, Config{Value: v})

@@ -359,7 +359,7 @@ func TestTypos(t *testing.T) {
 		"key.converter.schemas.enable": "false", "consumer.override.isolation.levle": "x", "name": "n", "topic": "t"}
 	_, a := errorsOf(t, v, Request{Props: props})
 	want := []Typo{{"errors.tolerence", "errors.tolerance"}, {"task.max", "tasks.max"}, {"topic", "topics"}}
-	if got := a.Typos(props); !slices.Equal(got, want) {
+	if got := a.Typos(); !slices.Equal(got, want) {
 		t.Errorf("typos %v, want %v", got, want)
 	}
 }

@@ -9,9 +9,9 @@ import (
 // looks like.
 type Typo struct{ Key, Meant string }
 
-// Typos finds keys that are probably misspelt. Unknown keys are no errors, as in
+// Typos finds keys of the request that are probably misspelt. Unknown keys are no errors, as in
 // Java; one that is close to a declared key deserves a line in the log.
-func (a *Answer) Typos(props map[string]string) []Typo {
+func (a *Answer) Typos() []Typo {
 	var declared []string
 	for _, c := range a.Configs {
 		if c.Definition != nil {
@@ -19,7 +19,7 @@ func (a *Answer) Typos(props map[string]string) []Typo {
 		}
 	}
 	var typos []Typo
-	for k := range props {
+	for k := range a.props {
 		if slices.Contains(declared, k) || inFamily(k, declared) {
 			continue
 		}

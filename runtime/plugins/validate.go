@@ -31,6 +31,9 @@ type Validator struct {
 	Providers *providers.Providers
 	// Secrets are those of the worker's own properties.
 	Secrets *providers.Secrets
+	// Reach asks whether what the connector needs, beyond what it dials itself, answers;
+	// for a request with Reach. Nil: nobody is asked.
+	Reach func(ctx context.Context, connector string, props map[string]string) []Reached
 }
 
 // Request is a configuration to check.
@@ -41,6 +44,10 @@ type Request struct {
 	// Stage is told what is being done, and calls back when it is done; for the text
 	// of a request that timed out. Nil: nobody wants to know.
 	Stage func(description string) (done func())
+	// Offline checks without asking anybody outside of this process.
+	Offline bool
+	// Reach also asks everything that the connector needs.
+	Reach bool
 }
 
 func (q *Request) stage(description string) func() {
@@ -72,6 +79,13 @@ func (v *Validator) Validate(ctx context.Context, q Request) (*Answer, error) {
 
 // validate checks a configuration whose variables are resolved.
 func (v *Validator) validate(ctx context.Context, props map[string]string, q Request) (*Answer, error) {
+	m := v.Plugins.Adapt(props, v.Worker)
+	problems := append(m.Problems, v.Plugins.masked(props, m.Ignored)...)
+	if len(problems) > 0 {
+		q.Offline = true // what would be dialled with a secret that is none?
+	}
+	secret := v.Plugins.Secrets(props)
+	props = m.Props
 	class, ok := props[keyClass]
 	if !ok {
 		return nil, fault.New(fault.Config, "connect.no_class", "Connector config %s contains no connector type", showProps(q.Props, q.Nulls)).
@@ -97,12 +111,21 @@ func (v *Validator) validate(ctx context.Context, props map[string]string, q Req
 		// would then go round in a circle.
 		a.fail(key, text)
 	}
+	for _, p := range problems {
+		a.fail(p.Key, p.Text)
+	}
 	v.outputs(a, plugin)
 	v.inputs(ctx, a, q)
 	if err := v.extras(a, plugin, report, q); err != nil {
 		return nil, err
 	}
-	return a.answer(), nil
+	answer := a.answer()
+	answer.Ignored, answer.secret = m.Ignored, secret
+	answer.rename(m.From)
+	if q.Reach && v.Reach != nil {
+		answer.Reached = append(answer.Reached, v.Reach(ctx, props[keyName], props)...)
+	}
+	return answer, nil
 }
 
 // wrongVersion answers with the keys that all connectors have:
@@ -122,7 +145,7 @@ func (v *Validator) wrongVersion(p *connectors.Plugin, props map[string]string, 
 
 // inputs adds what is wrong with the topics that a stateful transformation reads.
 func (v *Validator) inputs(ctx context.Context, a *assembly, q Request) {
-	if v.Inputs == nil {
+	if v.Inputs == nil || q.Offline {
 		return
 	}
 	defer q.stage("looking at the topics that the connector's transformations join")()
@@ -333,10 +356,7 @@ func (v *Validator) extras(a *assembly, p *connectors.Plugin, report *configdef.
 		}
 		a.extra(pieces)
 	}
-	for _, c := range []struct {
-		key  string
-		side converters.Side
-	}{{keyHeaderConverter, converters.Header}, {keyKeyConverter, converters.Key}, {keyValueConverter, converters.Value}} {
+	for _, c := range converterSides {
 		if _, given := a.props[c.key]; !given || len(report.Get(c.key).Errors) > 0 {
 			continue
 		}
@@ -378,8 +398,7 @@ func showProps(props map[string]string, nulls []string) string {
 		switch {
 		case !ok:
 			value = "null"
-		case slices.ContainsFunc([]string{"password", "secret", "credential", "token", "uri", "url", "jaas", "user.info", "key.pem", "keystore.key"},
-			func(word string) bool { return strings.Contains(lower, word) }):
+		case soundsSecret(k), strings.Contains(lower, "uri"), strings.Contains(lower, "url"):
 			value = configdef.Hidden
 		}
 		parts = append(parts, k+"="+value)

@@ -26,14 +26,6 @@ type connectorInfo struct {
 	Type   string        `json:"type"`
 }
 
-func (s *Server) infoOf(c *store.Connector) connectorInfo {
-	i := connectorInfo{Name: c.Name, Config: inJavaOrder(c.Config), Tasks: []taskID{}, Type: s.typeOf(c)}
-	for n := range c.Tasks {
-		i.Tasks = append(i.Tasks, taskID{c.Name, n})
-	}
-	return i
-}
-
 // typeOf is the connector's type; "unknown", as in Java, for a class that is not
 // built in.
 func (s *Server) typeOf(c *store.Connector) string {
@@ -100,6 +92,9 @@ func (s *Server) createConnector(w http.ResponseWriter, r *http.Request) error {
 	if err := nameInto(req.config, req.name); err != nil {
 		return err
 	}
+	if isDryRun(r) {
+		return s.tryOut(w, r, req.name, req.config, true)
+	}
 	c, err := s.store(r.Context(), req.config, func() (*store.Connector, error) {
 		return s.Herder.Create(r.Context(), req.name, req.config.text, req.initial)
 	})
@@ -115,6 +110,7 @@ func (s *Server) store(ctx context.Context, p *props, write func() (*store.Conne
 	if err := s.Herder.Lead(); err != nil {
 		return nil, err
 	}
+	s.unmask(p.text["name"], p)
 	if err := s.check(ctx, p.text, p.nulls); err != nil {
 		return nil, err
 	}
@@ -124,40 +120,17 @@ func (s *Server) store(ctx context.Context, p *props, write func() (*store.Conne
 // check is nil for a valid config. Keys that look misspelt are logged: nobody
 // refuses them, as in Java.
 func (s *Server) check(ctx context.Context, config map[string]string, nulls []string) error {
-	answer, err := s.runValidation(ctx, config, nulls)
+	answer, err := s.runValidation(ctx, plugins.Request{Props: config, Nulls: nulls})
 	if err != nil {
 		return err
 	}
-	for _, typo := range answer.Typos(config) {
+	for _, typo := range answer.Typos() {
 		s.Log.Warn("unknown key in the configuration of a connector", "connector", config["name"], "key", typo.Key, "meant", typo.Meant)
 	}
+	if len(answer.Ignored) > 0 {
+		s.Log.Info("keys of the managed service have no effect here", "connector", config["name"], "keys", strings.Join(answer.Ignored, ","))
+	}
 	return answer.Err()
-}
-
-// runValidation gives up with the request: a plugin's check that ignores its
-// context may go on alone, but nobody waits for it.
-func (s *Server) runValidation(ctx context.Context, config map[string]string, nulls []string) (*plugins.Answer, error) {
-	type outcome struct {
-		answer *plugins.Answer
-		err    error
-	}
-	done := make(chan outcome, 1)
-	config = maps.Clone(config)
-	go func() {
-		defer func() {
-			if p := recover(); p != nil {
-				done <- outcome{err: fault.New(fault.Fatal, "connect.plugin_panic", "the plugin's check of the configuration failed: %v", p)}
-			}
-		}()
-		a, err := s.Validator.Validate(ctx, plugins.Request{Props: config, Nulls: nulls, Stage: func(what string) func() { return stage(ctx, what) }})
-		done <- outcome{a, err}
-	}()
-	select {
-	case o := <-done:
-		return o.answer, o.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 func (s *Server) replyCreated(w http.ResponseWriter, r *http.Request, c *store.Connector, sent *props) error {
@@ -174,15 +147,23 @@ type createRequest struct {
 	initial store.Target
 }
 
+// parseCreate reads the body of a create. Beside Java's shape it takes the two that
+// Confluent Cloud exports: without an outer name, and the bare config.
 func parseCreate(raw []byte) (*createRequest, error) {
 	req := &createRequest{}
+	if flat, err := parseProps(raw); err == nil && flat.text["connector.class"] != "" {
+		req.config, req.name = flat, flat.text["name"]
+		return req, nil
+	}
+	named := false
 	err := object(raw, func(member string, value json.RawMessage) error {
 		switch member {
 		case "name":
-			text, _, err := scalar(value)
+			text, null, err := scalar(value)
 			if err != nil {
 				return badRequest("name is not text")
 			}
+			named = !null
 			// String.trim; a missing name is empty, and the validator refuses that.
 			req.name = strings.TrimFunc(text, func(r rune) bool { return r <= ' ' })
 		case "config":
@@ -201,6 +182,9 @@ func parseCreate(raw []byte) (*createRequest, error) {
 	})
 	if err == nil && req.config == nil {
 		err = badRequest("config is missing: the connector's configuration, an object")
+	}
+	if err == nil && !named {
+		req.name = req.config.text["name"]
 	}
 	return req, err
 }
@@ -245,7 +229,7 @@ func (s *Server) getConfig(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return reply(w, http.StatusOK, inJavaOrder(c.Config))
+	return reply(w, http.StatusOK, s.shown(c.Config, c.Config))
 }
 
 func (s *Server) putConfig(w http.ResponseWriter, r *http.Request) error {
@@ -260,6 +244,9 @@ func (s *Server) putConfig(w http.ResponseWriter, r *http.Request) error {
 	name, created := pathVar(r, "connector"), false
 	if err := nameInto(config, name); err != nil {
 		return err
+	}
+	if isDryRun(r) {
+		return s.tryOut(w, r, name, config, false)
 	}
 	c, err := s.store(r.Context(), config, func() (c *store.Connector, err error) {
 		c, created, err = s.Herder.Put(r.Context(), name, config.text)
@@ -289,6 +276,13 @@ func (s *Server) patchConfig(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
+	if isDryRun(r) {
+		c, err := s.Herder.Connector(name)
+		if err != nil {
+			return err
+		}
+		return s.tryOut(w, r, name, &props{text: s.patched(c, patch)}, false)
+	}
 	c, err := s.patch(r.Context(), name, patch)
 	if err != nil {
 		return s.forward(w, r, body, err)
@@ -307,11 +301,7 @@ func (s *Server) patch(ctx context.Context, name string, patch *props) (*store.C
 		if err != nil {
 			return nil, err
 		}
-		config := maps.Clone(c.Config)
-		maps.Copy(config, patch.text)
-		for _, n := range patch.nulls {
-			delete(config, n)
-		}
+		config := s.patched(c, patch)
 		if err := s.check(ctx, config, nil); err != nil {
 			return nil, err
 		}
@@ -320,6 +310,18 @@ func (s *Server) patch(ctx context.Context, name string, patch *props) (*store.C
 			return done, err
 		}
 	}
+}
+
+// patched is the configuration that a connector has with the patch.
+func (s *Server) patched(c *store.Connector, patch *props) map[string]string {
+	changes := &props{text: maps.Clone(patch.text)} // the patch may be tried again, on another secret
+	s.unmask(c.Name, changes)
+	config := maps.Clone(c.Config)
+	maps.Copy(config, changes.text)
+	for _, n := range patch.nulls {
+		delete(config, n)
+	}
+	return config
 }
 
 func (s *Server) deleteConnector(w http.ResponseWriter, r *http.Request) error {
@@ -342,7 +344,7 @@ func (s *Server) getTasks(w http.ResponseWriter, r *http.Request) error {
 	}
 	tasks := []taskInfo{}
 	for n, config := range c.Tasks {
-		tasks = append(tasks, taskInfo{taskID{c.Name, n}, inJavaOrder(config)})
+		tasks = append(tasks, taskInfo{taskID{c.Name, n}, s.shown(config, c.Config)})
 	}
 	return reply(w, http.StatusOK, tasks)
 }

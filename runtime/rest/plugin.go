@@ -47,7 +47,8 @@ func (s *Server) validate(w http.ResponseWriter, r *http.Request) error {
 	if class, ok := config.text["connector.class"]; ok && !strings.HasSuffix(prune(class), prune(name)) {
 		return badRequest("Included connector type %s does not match request type %s", class, name)
 	}
-	answer, err := s.runValidation(r.Context(), config.text, config.nulls)
+	s.unmask(config.text["name"], config)
+	answer, err := s.runValidation(r.Context(), plugins.Request{Props: config.text, Nulls: config.nulls})
 	if err != nil {
 		if code, text := answerOf(err); code == http.StatusBadRequest {
 			// Java shows the exception that its future wraps, with 500.

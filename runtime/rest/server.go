@@ -28,6 +28,9 @@ type Config struct {
 	TopicTracking bool // topic.tracking.enable
 	TopicReset    bool // topic.tracking.allow.reset
 
+	// MaskPasswords (rest.mask.passwords) hides the values of passwords in answers.
+	MaskPasswords bool
+
 	AllowOrigin  string // access.control.allow.origin
 	AllowMethods string // access.control.allow.methods
 

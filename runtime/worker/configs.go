@@ -69,7 +69,7 @@ func (w *Worker) taskConfigs(connector string, props map[string]string) ([]map[s
 // MaxRestarts is how often a failed task of the connector is restarted by itself: 0
 // never, below 0 without end.
 func (w *Worker) MaxRestarts(props map[string]string) int {
-	keys, err := parseConnector(props)
+	keys, err := parseConnector(w.adapt(props))
 	if err != nil {
 		return 0 // its tasks say what is wrong
 	}

@@ -119,6 +119,11 @@ func parseConnector(props map[string]string) (connectorKeys, error) {
 	return c, nil
 }
 
+// adapt translates the configuration of a managed connector.
+func (w *Worker) adapt(props map[string]string) map[string]string {
+	return w.cfg.Plugins.Adapt(props, w.cfg.Props).Props
+}
+
 // under returns the properties below a prefix, without it.
 func under(props map[string]string, prefix string) map[string]string {
 	m := map[string]string{}

@@ -119,7 +119,7 @@ func (r *run) once() (err error) {
 	}
 	waiting := task.NewWaiting(r.setReason)
 	defer waiting.Close()
-	b := &builder{w: r.w, id: r.id, conn: now.conn, task: now.task, log: slog.New(now.secrets.Handler(r.log.Handler())), secrets: now.secrets, waiting: waiting, run: r}
+	b := &builder{w: r.w, id: r.id, conn: r.w.adapt(now.conn), task: r.w.adapt(now.task), log: slog.New(now.secrets.Handler(r.log.Handler())), secrets: now.secrets, waiting: waiting, run: r}
 	defer b.close()
 	r.mu.Lock()
 	b.paused = r.paused

@@ -1,0 +1,66 @@
+package boot_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestManagedPipeline runs what Confluent Cloud exports: a generator in JSON and a
+// sink for MongoDB, posted as the console writes them.
+func TestManagedPipeline(t *testing.T) {
+	w := newWorld(t, withTopics(1, "pizza"))
+	host := w.mongo.Addr()
+	w.do(http.MethodPost, "/connectors", json.RawMessage(`{"config":{"connector.class":"DatagenSource","name":"DatagenSourceConnector_0","kafka.auth.mode":"KAFKA_API_KEY",
+		"kafka.api.key":"****************","kafka.api.secret":"****************","kafka.topic":"pizza","output.data.format":"JSON","quickstart":"ORDERS",
+		"max.interval":"0","iterations":"20","random.seed":"1","tasks.max":"1"}}`), http.StatusCreated)
+	sink := fmt.Sprintf(`{"name":"MongoDbAtlasSinkConnector_0","connector.class":"MongoDbAtlasSink","topics":"pizza","input.data.format":"JSON","input.key.format":"STRING",
+		"connection.host":%q,"database":"shop","collection":"pizza","write.strategy":"ReplaceOneDefaultStrategy","doc.id.strategy":"KafkaMetaDataStrategy",
+		"cdc.handler":"None","cloud.provider":"aws","tasks.max":1}`, host)
+	dry := w.do(http.MethodPost, "/connectors?dry_run=true", json.RawMessage(sink), http.StatusOK)
+	var tried struct {
+		Valid   bool
+		Reached []struct{ Target, Error string }
+	}
+	if err := json.Unmarshal(dry, &tried); err != nil || !tried.Valid || len(tried.Reached) < 2 {
+		t.Errorf("dry run: %s %v", dry, err)
+	}
+	for _, r := range tried.Reached {
+		if r.Error != "" || !strings.Contains(r.Target, "MongoDB at "+host) && !strings.Contains(r.Target, "Kafka at ") {
+			t.Errorf("%+v", r)
+		}
+	}
+	w.do(http.MethodPost, "/connectors", json.RawMessage(sink), http.StatusCreated)
+	w.await("20 documents", func() error {
+		if n := len(w.mongo.Docs("shop.pizza")); n != 20 {
+			return fmt.Errorf("%d documents", n)
+		}
+		return nil
+	})
+	if !strings.Contains(w.logs.tail(1000), "keys of the managed service have no effect here") {
+		t.Error("the log does not list the keys that are ignored")
+	}
+	if _, body := w.get("/connectors/MongoDbAtlasSinkConnector_0"); !strings.Contains(string(body), `"connection.host":"`+host+`"`) || strings.Contains(string(body), "connection.uri") {
+		t.Errorf("not stored as it was sent: %s", body)
+	}
+}
+
+// TestDryRunSaysWhatDoesNotAnswer: nothing of it is an error of the configuration,
+// but MongoDB, as in Java.
+func TestDryRunSaysWhatDoesNotAnswer(t *testing.T) {
+	w := newWorld(t)
+	config := w.fromFile("mongodb-sink", map[string]string{"topics": "absent", "value.converter.schema.registry.url": "http://127.0.0.1:1", "consumer.override.isolation.level": ""})
+	body := w.do(http.MethodPut, "/connectors/x/config?dry_run=true", config, http.StatusOK)
+	for _, want := range []string{`"valid":true`, `topic absent`, `does not exist yet`, `Schema Registry at http://127.0.0.1:1 (value.converter)","error":"`, "does not answer", `{"target":"MongoDB at `} {
+		if !strings.Contains(string(body), want) {
+			t.Errorf("no %s in %s", want, body)
+		}
+	}
+	config["connection.uri"] = "mongodb://me:hunter2@127.0.0.1:1/?serverSelectionTimeoutMS=50"
+	body = w.do(http.MethodPut, "/connectors/x/config?dry_run=true", config, http.StatusOK)
+	if !strings.Contains(string(body), `"valid":false`) || !strings.Contains(string(body), `"value":"[hidden]","error":"Unable to connect to the server."`) || strings.Contains(string(body), "hunter2") {
+		t.Errorf("%s", body)
+	}
+}
