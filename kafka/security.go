@@ -2,16 +2,15 @@ package kafka
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
-	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/IBM/sarama"
 	"github.com/xdg-go/scram"
+
+	"culvert/keystore"
 )
 
 // securityOptions is what security.protocol, sasl.* and ssl.* mean.
@@ -27,13 +26,10 @@ type securityOptions struct {
 
 var securityKeys = map[string]bool{
 	"security.protocol": true, "sasl.mechanism": true, "sasl.jaas.config": true,
-	"ssl.truststore.type": true, "ssl.truststore.certificates": true, "ssl.truststore.location": true, "ssl.truststore.password": true,
-	"ssl.keystore.type": true, "ssl.keystore.certificate.chain": true, "ssl.keystore.key": true, "ssl.keystore.location": true,
-	"ssl.keystore.password": true, "ssl.key.password": true, "ssl.endpoint.identification.algorithm": true,
-	"ssl.protocol": true, "ssl.enabled.protocols": true, "security.providers": true,
+	"ssl.provider": true, "ssl.keymanager.algorithm": true, "ssl.trustmanager.algorithm": true, "ssl.secure.random.implementation": true, "security.providers": true,
 }
 
-func isSecurityKey(key string) bool { return securityKeys[key] }
+func isSecurityKey(key string) bool { return securityKeys[key] || slices.Contains(keystore.Keys, key) }
 
 func isSecretKey(key string) bool {
 	return strings.Contains(key, "password") || strings.Contains(key, "jaas") || key == "ssl.keystore.key"
@@ -104,153 +100,15 @@ func (o *securityOptions) parseSASL(props map[string]string) error {
 }
 
 func (o *securityOptions) parseTLS(props map[string]string) error {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if err := tlsVersions(c, props); err != nil {
-		return err
+	c, err := keystore.Client(props)
+	var bad *keystore.Error
+	if errors.As(err, &bad) {
+		return badValue(bad.Key, bad.Shown, bad.Want, bad.Err)
 	}
-	o.trustKey, o.proofKey = "ssl.truststore.location", "ssl.keystore.location"
-	trust, err := pemStore(props, "ssl.truststore", "ssl.truststore.certificates")
 	if err != nil {
 		return err
 	}
-	if trust != nil {
-		o.trustKey = trust.key
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(trust.bytes) {
-			return badValue(trust.key, trust.shown, "certificates in PEM form", errors.New("it holds no certificate in PEM form"))
-		}
-	}
-	proof, err := pemStore(props, "ssl.keystore", "ssl.keystore.certificate.chain")
-	if err != nil {
-		return err
-	}
-	if proof != nil {
-		o.proofKey = proof.key
-		if err := clientCertificate(c, props, proof); err != nil {
-			return err
-		}
-	}
-	algorithm, set := props["ssl.endpoint.identification.algorithm"]
-	switch strings.ToLower(strings.TrimSpace(algorithm)) {
-	case "https":
-	case "":
-		if set {
-			withoutHostname(c)
-		}
-	default:
-		return badValue("ssl.endpoint.identification.algorithm", algorithm, "https, or empty for no check of the host name", nil)
-	}
-	o.tls = c
-	return nil
-}
-
-func tlsVersions(c *tls.Config, props map[string]string) error {
-	versions := map[string]uint16{"TLSV1.2": tls.VersionTLS12, "TLSV1.3": tls.VersionTLS13}
-	if p := strings.ToUpper(strings.TrimSpace(props["ssl.protocol"])); p != "" && p != "TLS" {
-		if versions[p] == 0 {
-			return badValue("ssl.protocol", props["ssl.protocol"], "TLSv1.2 or TLSv1.3", nil)
-		}
-		c.MaxVersion = versions[p]
-	}
-	list := strings.TrimSpace(props["ssl.enabled.protocols"])
-	if list == "" {
-		return nil
-	}
-	var low, high uint16
-	for name := range strings.SplitSeq(list, ",") {
-		v := versions[strings.ToUpper(strings.TrimSpace(name))]
-		if v == 0 {
-			return badValue("ssl.enabled.protocols", list, "a list of TLSv1.2 and TLSv1.3", nil)
-		}
-		if low == 0 || v < low {
-			low = v
-		}
-		high = max(high, v)
-	}
-	c.MinVersion, c.MaxVersion = low, high
-	return nil
-}
-
-// withoutHostname keeps the check of the certificate chain and leaves out the
-// host name, as Java does with an empty ssl.endpoint.identification.algorithm.
-func withoutHostname(c *tls.Config) {
-	c.InsecureSkipVerify = true
-	roots := c.RootCAs
-	c.VerifyConnection = func(s tls.ConnectionState) error {
-		if len(s.PeerCertificates) == 0 {
-			return errors.New("the broker sent no certificate")
-		}
-		opts := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
-		for _, cert := range s.PeerCertificates[1:] {
-			opts.Intermediates.AddCert(cert)
-		}
-		_, err := s.PeerCertificates[0].Verify(opts)
-		return err
-	}
-}
-
-// store is PEM text and where it came from.
-type store struct {
-	bytes []byte
-	key   string
-	shown string // fit for an error: the text itself may be a key
-}
-
-// pemStore reads a store given inline under inlineKey or as a file under
-// prefix.location. Nil: not given.
-func pemStore(props map[string]string, prefix, inlineKey string) (*store, error) {
-	inline, location := props[inlineKey], props[prefix+".location"]
-	if strings.TrimSpace(inline) == "" && location == "" {
-		return nil, nil
-	}
-	kind := strings.ToUpper(strings.TrimSpace(props[prefix+".type"]))
-	if kind == "" {
-		kind = "JKS" // Java's default
-	}
-	if kind != "PEM" {
-		fix := fmt.Errorf("key stores of type %s are not supported; convert it to PEM "+
-			"(keytool -importkeystore … -deststoretype PKCS12, then openssl pkcs12 -in … -out store.pem -nodes), "+
-			"set %s.type=PEM and %s.location=store.pem", kind, prefix, prefix)
-		return nil, badValue(prefix+".type", kind, "PEM", fix)
-	}
-	if strings.TrimSpace(inline) != "" {
-		return &store{withLines(inline), inlineKey, "(inline)"}, nil
-	}
-	b, err := os.ReadFile(location)
-	if err != nil {
-		return nil, badValue(prefix+".location", location, "a readable file in PEM form", err)
-	}
-	return &store{b, prefix + ".location", location}, nil
-}
-
-var pemMarker = regexp.MustCompile(`-----(BEGIN|END) [A-Z0-9 ]+-----`)
-
-// withLines gives the markers of PEM text their lines. Java does without (PemStore):
-// in a properties file continued lines are one line.
-func withLines(text string) []byte { return pemMarker.ReplaceAll([]byte(text), []byte("\n$0\n")) }
-
-// clientCertificate takes the certificate from chain and its key from
-// ssl.keystore.key or, since a file holds both, from chain.
-func clientCertificate(c *tls.Config, props map[string]string, chain *store) error {
-	key := chain
-	if inline := props["ssl.keystore.key"]; strings.TrimSpace(inline) != "" {
-		key = &store{withLines(inline), "ssl.keystore.key", "(inline)"}
-	}
-	for rest := key.bytes; ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		if strings.Contains(block.Type, "ENCRYPTED") || block.Headers["Proc-Type"] != "" {
-			return badValue(key.key, key.shown, "a private key that is not encrypted",
-				errors.New("encrypted private keys are not supported; decrypt it (openssl pkey -in key.pem -out plain.pem)"))
-		}
-	}
-	cert, err := tls.X509KeyPair(chain.bytes, key.bytes)
-	if err != nil {
-		return badValue(key.key, key.shown, "a private key and its certificate chain in PEM form", err)
-	}
-	c.Certificates = []tls.Certificate{cert}
+	o.tls, o.trustKey, o.proofKey = c.TLS, c.TrustKey, c.ProofKey
 	return nil
 }
 

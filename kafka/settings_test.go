@@ -66,10 +66,13 @@ func TestCheckProps(t *testing.T) {
 			"sasl.jaas.config", "password is missing"},
 		{"no semicolon", AdminRole, map[string]string{"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN",
 			"sasl.jaas.config": strings.TrimSuffix(plain, ";")}, "sasl.jaas.config", "semicolon"},
-		{"JKS by default", AdminRole, map[string]string{"security.protocol": "SSL", "ssl.truststore.location": "/x.jks", "ssl.truststore.password": secret},
-			"ssl.truststore.type", "JKS are not supported"},
-		{"PKCS12", AdminRole, map[string]string{"security.protocol": "SSL", "ssl.keystore.location": "/x.p12", "ssl.keystore.type": "PKCS12"},
-			"ssl.keystore.type", "PKCS12 are not supported"},
+		{"JKS by default", AdminRole, map[string]string{"security.protocol": "SSL", "ssl.truststore.location": "../keystore/testdata/truststore.jks", "ssl.truststore.password": "in-the-store"}, "", ""},
+		{"a wrong password", AdminRole, map[string]string{"security.protocol": "SSL", "ssl.truststore.location": "../keystore/testdata/truststore.jks", "ssl.truststore.password": secret},
+			"ssl.truststore.password", "does not open"},
+		{"PKCS12", AdminRole, map[string]string{"security.protocol": "SSL", "ssl.keystore.location": "../keystore/testdata/server.p12", "ssl.keystore.type": "PKCS12",
+			"ssl.keystore.password": "in-the-store"}, "", ""},
+		{"another type", AdminRole, map[string]string{"security.protocol": "SSL", "ssl.keystore.location": "/x.bks", "ssl.keystore.type": "BKS"},
+			"ssl.keystore.type", "no key store of this type"},
 		{"no such file", AdminRole, map[string]string{"security.protocol": "SSL", "ssl.truststore.location": "/no/such.pem", "ssl.truststore.type": "PEM"},
 			"ssl.truststore.location", "/no/such.pem"},
 		{"no certificate", AdminRole, map[string]string{"security.protocol": "SSL", "ssl.truststore.certificates": secret, "ssl.truststore.type": "PEM"},
@@ -267,7 +270,7 @@ func TestTLS(t *testing.T) {
 	}
 	encrypted := string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")}))
 	_, err := CheckProps(settings(cluster, append(inline, "ssl.keystore.key", encrypted)...).Props, AdminRole)
-	if !fault.Is(err, fault.Config) || !strings.Contains(err.Error(), "encrypted private keys are not supported") {
+	if !fault.Is(err, fault.Config) || !strings.Contains(err.Error(), "no password is set") {
 		t.Errorf("an encrypted key gave %v", err)
 	}
 }

@@ -371,7 +371,8 @@ func TestConfigErrors(t *testing.T) {
 		{map[string]string{"schema.registry.url": "http://x", "basic.auth.credentials.source": "SASL_INHERIT"}, "SASL_INHERIT is not supported"},
 		{map[string]string{"schema.registry.url": "http://x", "basic.auth.credentials.source": "USER_INFO", "basic.auth.user.info": "hush"}, "must be user:password"},
 		{map[string]string{"schema.registry.url": "http://x", "value.subject.name.strategy": "my.Own"}, "TopicRecordNameStrategy"},
-		{map[string]string{"schema.registry.url": "http://x", "schema.registry.ssl.truststore.location": "/x", "schema.registry.ssl.truststore.type": "JKS"}, "convert the store to PEM"},
+		{map[string]string{"schema.registry.url": "http://x", "schema.registry.ssl.truststore.location": "/x", "schema.registry.ssl.truststore.type": "JKS"}, "schema.registry.ssl.truststore.location"},
+		{map[string]string{"schema.registry.url": "http://x", "schema.registry.ssl.truststore.location": "../keystore/testdata/truststore.p12", "schema.registry.ssl.truststore.password": "hush"}, "schema.registry.ssl.truststore.password: it does not open"},
 		{map[string]string{"schema.registry.url": "https://x", "schema.registry.ssl.truststore.certificates": "junk"}, "no certificate in PEM form"},
 	} {
 		_, report := config(c.props)
@@ -397,7 +398,7 @@ func TestTLS(t *testing.T) {
 	if _, err := open(t, trusted).ByID(1); err == nil {
 		t.Error("a certificate for another host was taken")
 	}
-	trusted["schema.registry.ssl.endpoint.identification.algorithm"] = ""
+	trusted["schema.registry.ssl.endpoint.identification.algorithm"] = "" // and stores in Java's form
 	if _, err := open(t, trusted).ByID(1); err != nil {
 		t.Errorf("without a check of the host's name: %v", err)
 	}

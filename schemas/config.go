@@ -2,14 +2,13 @@ package schemas
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"fmt"
+	"errors"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"culvert/configdef"
+	"culvert/keystore"
 )
 
 // Config is how to reach a registry and how schemas are written to it.
@@ -24,10 +23,10 @@ type Config struct {
 	read         int // milliseconds
 	cache        int
 
-	trust, trustText, trustType       string
-	keyStore, keyText, chain, keyType string
-	keyPassword                       string
-	identification                    string
+	trust, trustText, trustType, trustPassword          string
+	keyStore, keyText, chain, keyType, keyStorePassword string
+	keyPassword                                         string
+	identification                                      string
 
 	AutoRegister  bool
 	UseLatest     bool
@@ -110,14 +109,16 @@ func tlsKeys[C any](at func(*C) *Config) []configdef.Key[C] {
 		}
 	}
 	return []configdef.Key[C]{
-		text("truststore.type", "The form of the trusted certificates: PEM.", "PEM", configdef.String, func(c *Config) *string { return &c.trustType }),
-		text("truststore.location", "A PEM file with the certificates to trust.", "", configdef.String, func(c *Config) *string { return &c.trust }),
+		text("truststore.type", "The form of the trusted certificates: PEM, PKCS12 or JKS; empty: what the file is.", "", configdef.String, func(c *Config) *string { return &c.trustType }),
+		text("truststore.location", "A file with the certificates to trust.", "", configdef.String, func(c *Config) *string { return &c.trust }),
 		text("truststore.certificates", "The certificates to trust, as PEM text.", "", configdef.Password, func(c *Config) *string { return &c.trustText }),
-		text("keystore.type", "The form of our own certificate: PEM.", "PEM", configdef.String, func(c *Config) *string { return &c.keyType }),
-		text("keystore.location", "A PEM file with our private key and certificates.", "", configdef.String, func(c *Config) *string { return &c.keyStore }),
+		text("truststore.password", "The password of that file, in PKCS12 and JKS form.", "", configdef.Password, func(c *Config) *string { return &c.trustPassword }),
+		text("keystore.type", "The form of our own certificate: PEM, PKCS12 or JKS; empty: what the file is.", "", configdef.String, func(c *Config) *string { return &c.keyType }),
+		text("keystore.location", "A file with our private key and certificates.", "", configdef.String, func(c *Config) *string { return &c.keyStore }),
 		text("keystore.key", "Our private key, as PEM text.", "", configdef.Password, func(c *Config) *string { return &c.keyText }),
 		text("keystore.certificate.chain", "Our certificates, as PEM text.", "", configdef.Password, func(c *Config) *string { return &c.chain }),
-		text("key.password", "The password of an encrypted private key; such keys are not read.", "", configdef.Password, func(c *Config) *string { return &c.keyPassword }),
+		text("keystore.password", "The password of that file, in PKCS12 and JKS form.", "", configdef.Password, func(c *Config) *string { return &c.keyStorePassword }),
+		text("key.password", "The password of the private key, where it has one of its own.", "", configdef.Password, func(c *Config) *string { return &c.keyPassword }),
 		text("endpoint.identification.algorithm", "https checks that the certificate names the host; empty does not.", "https", configdef.String,
 			func(c *Config) *string { return &c.identification }),
 	}
@@ -136,8 +137,9 @@ func (c *Config) Complete(r *configdef.Report) {
 	if !strings.EqualFold(c.bearerSource, "STATIC_TOKEN") && c.token == "" && c.bearerSource != "" {
 		r.FailValue("bearer.auth.credentials.source", c.bearerSource, "only STATIC_TOKEN is supported; set bearer.auth.token")
 	}
-	if err := c.loadTLS(); err != nil {
-		r.Fail("schema.registry.ssl.truststore.location", "%s", err)
+	var bad *keystore.Error
+	if err := c.loadTLS(); errors.As(err, &bad) {
+		r.FailValue("schema.registry."+bad.Key, bad.Shown, bad.Err.Error()+"; it should be "+bad.Want)
 	}
 }
 
@@ -182,68 +184,24 @@ func (c *Config) addBase(r *configdef.Report, text string) {
 	c.bases = append(c.bases, b)
 }
 
+// loadTLS reads the stores. Its error names the key.
 func (c *Config) loadTLS() error {
-	t := &tls.Config{MinVersion: tls.VersionTLS12}
-	for _, store := range []struct{ key, form, value string }{
-		{"truststore", c.trustType, c.trust + c.trustText}, {"keystore", c.keyType, c.keyStore + c.keyText}} {
-		if store.value != "" && store.form != "" && !strings.EqualFold(store.form, "PEM") {
-			return fmt.Errorf("schema.registry.ssl.%s.type %s is not supported; convert the store to PEM and set the type to PEM", store.key, store.form)
+	props := map[string]string{"ssl.endpoint.identification.algorithm": c.identification}
+	for name, value := range map[string]string{
+		"truststore.type": c.trustType, "truststore.location": c.trust, "truststore.certificates": c.trustText, "truststore.password": c.trustPassword,
+		"keystore.type": c.keyType, "keystore.location": c.keyStore, "keystore.key": c.keyText, "keystore.certificate.chain": c.chain,
+		"keystore.password": c.keyStorePassword, "key.password": c.keyPassword,
+	} {
+		if value != "" {
+			props["ssl."+name] = value
 		}
 	}
-	trust, err := textOrFile(c.trustText, c.trust)
+	read, err := keystore.Client(props)
 	if err != nil {
-		return fmt.Errorf("schema.registry.ssl.truststore.location: %w", err)
-	}
-	if trust != nil {
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM(trust) {
-			return fmt.Errorf("schema.registry.ssl.truststore: no certificate in PEM form found")
-		}
-	}
-	chain, key := []byte(c.chain), []byte(c.keyText)
-	if c.keyStore != "" {
-		if chain, err = os.ReadFile(c.keyStore); err != nil {
-			return fmt.Errorf("schema.registry.ssl.keystore.location: %w", err)
-		}
-		key = chain
-	}
-	if len(key) > 0 {
-		cert, err := tls.X509KeyPair(chain, key)
-		if err != nil {
-			return fmt.Errorf("schema.registry.ssl.keystore: %w (an encrypted key has to be decrypted first)", err)
-		}
-		t.Certificates = []tls.Certificate{cert}
-	}
-	if c.identification == "" {
-		t = withoutHostCheck(t)
-	}
-	c.tls = t
-	return nil
-}
-
-// withoutHostCheck verifies the chain of certificates but not the host's name.
-func withoutHostCheck(t *tls.Config) *tls.Config {
-	t.InsecureSkipVerify = true // the chain is verified below
-	roots := t.RootCAs
-	t.VerifyConnection = func(s tls.ConnectionState) error {
-		options := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
-		for _, cert := range s.PeerCertificates[1:] {
-			options.Intermediates.AddCert(cert)
-		}
-		_, err := s.PeerCertificates[0].Verify(options)
 		return err
 	}
-	return t
-}
-
-func textOrFile(text, file string) ([]byte, error) {
-	if text != "" {
-		return []byte(text), nil
-	}
-	if file == "" {
-		return nil, nil
-	}
-	return os.ReadFile(file)
+	c.tls = read.TLS
+	return nil
 }
 
 func (c *Config) timeout() time.Duration {

@@ -14,7 +14,7 @@ import (
 // levels gives each folder its height; the longest prefix counts. Packages of
 // one level do not import each other unless mayImport says so.
 var levels = map[string]int{
-	"data": 0, "fault": 0, "configdef": 0,
+	"data": 0, "fault": 0, "configdef": 0, "keystore": 0,
 	"converters": 1, "state": 1, "schemas": 1, "kafka": 1,
 	"connectors": 2, "transforms": 2,
 	"runtime/plugins": 3, "runtime/store": 3, "runtime/task": 3, "runtime/metrics": 3, "runtime/providers": 3,
@@ -37,15 +37,18 @@ var mayImport = map[string][]string{
 
 // only names the folders that alone may import a module.
 var only = map[string][]string{
-	"github.com/IBM/sarama":              {"kafka"},
-	"github.com/riferrei/srclient":       {"schemas"},
-	"go.mongodb.org/mongo-driver/v2":     {"connectors/mongodb", "converters/bson"},
-	"github.com/cockroachdb/pebble/v2":   {"state"},
-	"github.com/gorilla/mux":             {"runtime/rest"},
-	"github.com/spf13/cobra":             {"cmd/culvert"},
-	"github.com/magiconair/properties":   {"runtime/boot", "runtime/providers"},
-	"github.com/twmb/franz-go/pkg/kfake": nil, // tests only
-	"github.com/twmb/franz-go/pkg/sr":    nil, // tests only
+	"github.com/IBM/sarama":                      {"kafka"},
+	"github.com/riferrei/srclient":               {"schemas"},
+	"go.mongodb.org/mongo-driver/v2":             {"connectors/mongodb", "converters/bson"},
+	"github.com/cockroachdb/pebble/v2":           {"state"},
+	"software.sslmate.com/src/go-pkcs12":         {"keystore"},
+	"github.com/pavlo-v-chernykh/keystore-go/v4": {"keystore"},
+	"github.com/youmark/pkcs8":                   {"keystore"},
+	"github.com/gorilla/mux":                     {"runtime/rest"},
+	"github.com/spf13/cobra":                     {"cmd/culvert"},
+	"github.com/magiconair/properties":           {"runtime/boot", "runtime/providers"},
+	"github.com/twmb/franz-go/pkg/kfake":         nil, // tests only
+	"github.com/twmb/franz-go/pkg/sr":            nil, // tests only
 }
 
 // neverShipped must not be among the dependencies of the product.

@@ -288,7 +288,7 @@ func TestOverridesTogether(t *testing.T) {
 		{worker, map[string]string{"sasl.mechanism": "SCRAM-SHA-256"}, []string{"sasl.mechanism", "PlainLoginModule"}},
 		{worker, map[string]string{"sasl.jaas.config": "geheim"}, []string{"sasl.jaas.config", "control flag"}},
 		{worker, map[string]string{"ssl.keystore.type": "JKS", "ssl.keystore.location": "k.jks"}, nil}, // not asked for
-		{worker, map[string]string{"security.protocol": "SSL", "ssl.keystore.type": "JKS", "ssl.keystore.location": "k.jks"}, []string{"ssl.keystore.type", "JKS"}},
+		{worker, map[string]string{"security.protocol": "SSL", "ssl.keystore.type": "BKS", "ssl.keystore.location": "k.bks"}, []string{"ssl.keystore.type", "BKS"}},
 		{worker, map[string]string{"security.protocol": "SSL", "ssl.truststore.type": "PEM", "ssl.truststore.location": "/elsewhere"}, nil},
 		{nil, map[string]string{"security.protocol": "SASL_SSL"}, []string{"security.protocol", "GSSAPI"}},
 		{nil, map[string]string{"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN"}, []string{"sasl.mechanism", "sasl.jaas.config"}},
