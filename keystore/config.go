@@ -90,6 +90,9 @@ func read(props map[string]string) (*Config, *x509.CertPool, *Error) {
 	if bad != nil {
 		return nil, nil, bad
 	}
+	if proof == nil && strings.TrimSpace(props["ssl.keystore.key"]) != "" {
+		return nil, nil, &Error{"ssl.keystore.certificate.chain", "", "the certificates of ssl.keystore.key in PEM form", errors.New("it is not set, but ssl.keystore.key is")}
+	}
 	if proof != nil {
 		c.ProofKey = proof.key
 		pair, bad := proof.proof(props)

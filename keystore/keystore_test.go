@@ -186,6 +186,7 @@ func TestBadStores(t *testing.T) {
 		"no key in PKCS12":       {proof("truststore.p12", "PKCS12"), "ssl.keystore.location", "private key missing"},
 		"another's certificate":  {proof("authority.pem", "PEM").with("ssl.keystore.key", text(t, "server.pem")), "ssl.keystore.location", "belongs to the private key"},
 		"inline junk":            {props{"ssl.keystore.certificate.chain": "hush", "ssl.keystore.key": "hush", "ssl.keystore.type": "PEM"}, "ssl.keystore.key", "no private key in PEM form"},
+		"a key alone":            {props{"ssl.keystore.key": "hush"}, "ssl.keystore.certificate.chain", "it is not set"},
 		"suites":                 {trust("authority.pem", "").with("ssl.cipher.suites", "TLS_RSA_WITH_RC4_128_SHA"), "ssl.cipher.suites", "TLS_RSA_WITH_RC4_128_SHA is not supported"},
 		"protocols":              {trust("authority.pem", "").with("ssl.enabled.protocols", "TLSv1"), "ssl.enabled.protocols", "TLSv1.2"},
 	} {
