@@ -61,9 +61,10 @@ type part struct {
 	failures int   // in a row, for the back-off
 	retryAt  time.Time
 
-	buffer []data.Message
-	taken  int // of buffer
-	bytes  int // left in buffer
+	// buffered are the messages that Poll has not returned, by the answers that
+	// brought them, in order; none is empty.
+	buffered [][]data.Message
+	bytes    int // of buffered
 }
 
 // OpenConsumer connects. It waits for a broker until ctx ends.
@@ -218,20 +219,17 @@ func (c *Consumer) take(max Limits, into []data.Message) ([]data.Message, error)
 		if p.paused {
 			continue
 		}
-		for p.taken < len(p.buffer) && records > 0 && (max.Bytes <= 0 || bytes < max.Bytes) {
-			m := &p.buffer[p.taken]
+		for len(p.buffered) > 0 && records > 0 && (max.Bytes <= 0 || bytes < max.Bytes) {
+			m := &p.buffered[0][0]
 			n := m.Bytes()
 			if max.Bytes > 0 && bytes > 0 && bytes+n > max.Bytes {
 				bytes = max.Bytes
 				break
 			}
 			into = append(into, *m)
-			p.position = m.Offset + 1
-			p.buffer[p.taken] = data.Message{}
-			p.taken++
+			p.taken(n)
 			records--
 			bytes += n
-			p.bytes -= n
 			c.buffered -= n
 		}
 		c.settle(p)
@@ -244,14 +242,25 @@ func (c *Consumer) take(max Limits, into []data.Message) ([]data.Message, error)
 	return into, nil
 }
 
-// settle drops an empty buffer; the position then goes past what Poll never
-// returns: markers of transactions, aborted records, what compaction removed.
+// taken drops the first message, of n bytes, after Poll has copied it.
+func (p *part) taken(n int) {
+	first := p.buffered[0]
+	p.position = first[0].Offset + 1
+	p.bytes -= n
+	first[0] = data.Message{} // a compressed batch that is used up is free before its answer is
+	if first = first[1:]; len(first) > 0 {
+		p.buffered[0] = first
+		return
+	}
+	p.buffered[0] = nil
+	p.buffered = p.buffered[1:]
+}
+
+// settle moves the position of a partition with nothing buffered past what Poll
+// never returns: markers of transactions, aborted records, what compaction removed.
 func (c *Consumer) settle(p *part) {
-	if p.taken == len(p.buffer) {
-		p.buffer, p.taken = nil, 0
-		if p.next >= 0 {
-			p.position = p.next
-		}
+	if len(p.buffered) == 0 && p.next >= 0 {
+		p.position = p.next
 	}
 }
 
@@ -286,7 +295,7 @@ func (c *Consumer) AtEnd(tp data.TopicPartition) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.parts[tp]
-	return p != nil && p.known && len(p.buffer) == p.taken && p.next >= p.end
+	return p != nil && p.known && len(p.buffered) == 0 && p.next >= p.end
 }
 
 // Close ends fetching and the connections. It may be called twice.

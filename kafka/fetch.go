@@ -200,12 +200,7 @@ func (c *Consumer) apply(p *part, block *sarama.FetchResponseBlock, b batchReade
 	}
 	p.next = max(p.next, b.next)
 	if len(b.messages) > 0 {
-		if p.taken == len(p.buffer) {
-			p.buffer, p.taken = b.messages, 0
-		} else {
-			p.buffer = append(p.buffer[p.taken:], b.messages...)
-			p.taken = 0
-		}
+		p.buffered = append(p.buffered, b.messages)
 		p.bytes += b.bytes
 		c.buffered += b.bytes
 	}
