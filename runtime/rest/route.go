@@ -27,6 +27,7 @@ func (s *Server) routes() []route {
 	return []route{
 		{path: "/", get: s.root},
 		{path: "/health", get: s.health},
+		{path: "/openapi.json", get: s.openapi},
 		{path: "/connectors", get: s.listConnectors, post: s.createConnector},
 		{path: connector, get: s.getConnector, delete: s.deleteConnector},
 		{path: connector + "/config", get: s.getConfig, put: s.putConfig, patch: s.patchConfig},
