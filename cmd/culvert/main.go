@@ -24,7 +24,7 @@ func main() {
 			os.Exit(int(quiet))
 		}
 		fmt.Fprintln(os.Stderr, "culvert:", fault.Explain(err))
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
 }
 
@@ -42,7 +42,8 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(workerCommand(), standaloneCommand(), healthcheckCommand(), versionCommand())
+	cmd.AddCommand(workerCommand(), standaloneCommand(), healthcheckCommand(), versionCommand(), docsCommand(),
+		connectorCommand(), pluginsCommand(), validateCommand())
 	return cmd
 }
 

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestDocsFresh: what is committed is what `culvert docs` writes, and nothing else.
+func TestDocsFresh(t *testing.T) {
+	const root = "../../docs/generated"
+	want, err := pages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, page := range want {
+		got, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil || string(got) != string(page) {
+			t.Errorf("%s is not what the declarations say (%v): run `go run ./cmd/culvert docs`", name, err)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(root, "connectors", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != len(want) {
+		t.Errorf("%d files in docs/generated/connectors, %d are made: delete what is left over", len(files), len(want))
+	}
+}
