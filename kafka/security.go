@@ -10,6 +10,7 @@ import (
 	"github.com/IBM/sarama"
 	"github.com/xdg-go/scram"
 
+	"culvert/jaas"
 	"culvert/keystore"
 )
 
@@ -81,21 +82,21 @@ func (o *securityOptions) parseSASL(props map[string]string) error {
 	if strings.TrimSpace(text) == "" {
 		return badValue("sasl.jaas.config", "", wantJaas, errors.New("it is not set, but security.protocol asks for SASL"))
 	}
-	entry, err := parseJaas(text)
+	entry, err := jaas.Parse(text)
 	if err != nil {
 		return badValue("sasl.jaas.config", text, wantJaas, err)
 	}
-	if entry.module != module {
+	if entry.Class != module {
 		return badValue("sasl.jaas.config", text, wantJaas,
-			fmt.Errorf("the login module %s is not supported for sasl.mechanism=%s", entry.module, mechanism))
+			fmt.Errorf("the login module %s is not supported for sasl.mechanism=%s", entry.Class, mechanism))
 	}
 	for _, key := range []string{"username", "password"} {
-		if _, ok := entry.options[key]; !ok {
+		if _, ok := entry.Options[key]; !ok {
 			return badValue("sasl.jaas.config", text, wantJaas, fmt.Errorf("the option %s is missing", key))
 		}
 	}
 	o.mechanism = sarama.SASLMechanism(mechanism)
-	o.user, o.password = entry.options["username"], entry.options["password"]
+	o.user, o.password = entry.Options["username"], entry.Options["password"]
 	return nil
 }
 

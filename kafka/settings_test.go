@@ -132,33 +132,6 @@ func TestPropsMeaning(t *testing.T) {
 	}
 }
 
-func TestParseJaas(t *testing.T) {
-	for text, want := range map[string]map[string]string{
-		`M required;`: {},
-		"M required\n\tusername=\"a\"\n  password='b c';": {"username": "a", "password": "b c"},
-		`M REQUIRED a=b c = "d\"e\\f" ; `:                 {"a": "b", "c": `d"e\f`},
-		`M sufficient /* c */ a="x;y" // z
-			;`: {"a": "x;y"},
-	} {
-		got, err := parseJaas(text)
-		if diff := cmp.Diff(want, got.options); err != nil || diff != "" || got.module != "M" {
-			t.Errorf("%s: %v %v\n%s", text, err, got.module, diff)
-		}
-	}
-	for _, text := range []string{``, `;`, `M`, `M;`, `M maybe;`, `M required`, `M required a;`, `M required a=;`, `M required a="b;`, `M required; N required;`} {
-		if got, err := parseJaas(text); err == nil {
-			t.Errorf("%q was read as %v", text, got)
-		}
-	}
-}
-
-func FuzzParseJaas(f *testing.F) {
-	f.Add(plainModule + ` required username="u" password="p";`)
-	f.Add(`M required a='b\`)
-	f.Add(`M /* `)
-	f.Fuzz(func(_ *testing.T, text string) { _, _ = parseJaas(text) })
-}
-
 func TestSASL(t *testing.T) {
 	cluster := fakeCluster(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "p", "secret"),
 		kfake.Superuser("SCRAM-SHA-256", "s2", "secret"), kfake.Superuser("SCRAM-SHA-512", "s5", "secret"))

@@ -92,12 +92,20 @@ func TestHealthcheck(t *testing.T) {
 	if err := checkHealth(context.Background(), s.URL, &bytes.Buffer{}); err == nil {
 		t.Error("a worker that is not there passed")
 	}
+	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	defer secure.Close()
+	for code, healthy := range map[int]bool{200: true, 401: true, 500: false} {
+		status = code
+		if _, err := run(t, "healthcheck", "--url", secure.URL); (err == nil) != healthy {
+			t.Errorf("https, %d: %v", code, err)
+		}
+	}
 }
 
 func TestLocalAddress(t *testing.T) {
 	for listeners, want := range map[string]string{
 		"": "http://127.0.0.1:8083", "http://:9000": "http://127.0.0.1:9000", "http://0.0.0.0:9000,http://:1": "http://127.0.0.1:9000",
-		"http://connect:9000": "http://connect:9000", "http://[::]:9000": "http://127.0.0.1:9000", "nonsense": "http://127.0.0.1:8083",
+		"http://connect:9000": "http://connect:9000", "http://[::]:9000": "http://127.0.0.1:9000", "HTTPS://:9443": "https://127.0.0.1:9443", "nonsense": "http://127.0.0.1:8083",
 	} {
 		if got := localAddress([]string{"CONNECT_LISTENERS=" + listeners}); got != want {
 			t.Errorf("%q: %s, want %s", listeners, got, want)

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -15,6 +15,7 @@ import (
 
 	"culvert/fault"
 	"culvert/runtime/boot"
+	"culvert/runtime/rest"
 )
 
 func healthcheckCommand() *cobra.Command {
@@ -40,15 +41,14 @@ func healthcheckCommand() *cobra.Command {
 func localAddress(environ []string) string {
 	listeners := boot.ReadEnvironment(environ).Props["listeners"]
 	first, _, _ := strings.Cut(listeners, ",")
-	u, err := url.Parse(strings.TrimSpace(first))
-	if err != nil || u.Port() == "" {
+	a, err := rest.ParseAddress(strings.TrimSpace(first))
+	if err != nil {
 		return "http://127.0.0.1:8083"
 	}
-	host := u.Hostname()
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
+	if ip := net.ParseIP(a.Host); a.Host == "" || ip != nil && ip.IsUnspecified() {
+		a.Host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, u.Port())
+	return a.String()
 }
 
 func checkHealth(ctx context.Context, address string, out io.Writer) error {
@@ -58,7 +58,13 @@ func checkHealth(ctx context.Context, address string, out io.Writer) error {
 	if err != nil {
 		return fault.New(fault.Config, "healthcheck.url", "not an address: %q", address)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	transport := &http.Transport{DisableKeepAlives: true}
+	if ip := net.ParseIP(req.URL.Hostname()); ip != nil && ip.IsLoopback() || req.URL.Hostname() == "localhost" {
+		// Nobody stands between us and this machine, and a worker's certificate has the name
+		// that others call it by.
+		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
+	}
+	resp, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
 		return fmt.Errorf("no answer from %s: %w", address, err)
 	}
@@ -68,6 +74,9 @@ func checkHealth(ctx context.Context, address string, out io.Writer) error {
 		return fmt.Errorf("no whole answer from %s: %w", address, err)
 	}
 	fmt.Fprintln(out, strings.TrimSpace(string(body)))
+	if resp.StatusCode == http.StatusUnauthorized {
+		return nil // it answers; who may know more is not for us to say
+	}
 	if resp.StatusCode != http.StatusOK {
 		return exitStatus(1)
 	}

@@ -2,7 +2,6 @@ package boot
 
 import (
 	"net"
-	"net/url"
 	"os"
 	"strings"
 )
@@ -40,14 +39,6 @@ func topicConfigs(props map[string]string, kind string) map[string]string {
 		}
 	}
 	return configs
-}
-
-func hostPort(listener string) (host, port string) {
-	u, err := url.Parse(listener)
-	if err != nil {
-		return "", ""
-	}
-	return u.Hostname(), u.Port()
 }
 
 // ownAddress is how others may reach this machine when nobody said: the address

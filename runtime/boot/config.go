@@ -3,7 +3,6 @@ package boot
 import (
 	"cmp"
 	"fmt"
-	"net/url"
 	"os"
 	"sort"
 	"strings"
@@ -42,9 +41,6 @@ type Config struct {
 	KeyConverter     string
 	ValueConverter   string
 	HeaderConverter  string
-	Listeners        []string
-	AdvertisedHost   string
-	AdvertisedPort   int
 	DataDir          string
 	PluginPath       []string
 	OffsetsFile      string
@@ -59,8 +55,20 @@ type Config struct {
 	TopicTracking    bool
 	TopicReset       bool
 	MaskPasswords    bool
-	AllowOrigin      string
-	AllowMethods     string
+
+	// The REST interface.
+	Listeners          []string
+	AdminListeners     []string
+	AdminElsewhere     bool // admin.listeners is set, be it to nothing
+	AdvertisedHost     string
+	AdvertisedPort     int
+	AdvertisedListener string
+	AllowOrigin        string
+	AllowMethods       string
+	ResponseHeaders    string
+	Extensions         []string
+	JaasFile           string
+	jaasKey            string // where JaasFile was found, if not in the properties
 }
 
 // Topic is one of the internal topics.
@@ -133,7 +141,7 @@ func notEmpty(_ string, v configdef.Parsed) error {
 
 // common lists the keys of WorkerConfig and RestServerConfig.
 func common() []key {
-	return []key{
+	return append(interfaceKeys(), []key{
 		text("bootstrap.servers", "localhost:9092", "Brokers to begin with, host:port separated by commas.", configdef.Str(func(c *Config) *string { return &c.Bootstrap })),
 		text("client.id", "", "Name of the worker's own clients in the broker's logs and quotas.", configdef.Str(func(c *Config) *string { return &c.ClientID })),
 		required("key.converter", "Converter class of record keys, for connectors that name none.", configdef.Str(func(c *Config) *string { return &c.KeyConverter })),
@@ -144,12 +152,6 @@ func common() []key {
 		number("offset.flush.timeout.ms", "5000", "How long one commit of source offsets may take, in milliseconds.", 1, nil),
 		list("plugin.path", "", "Folders with Java plugins. Accepted so that old files work; Java classes cannot be loaded.", configdef.Strs(func(c *Config) *[]string { return &c.PluginPath })),
 		text("plugin.discovery", "hybrid_warn", "Accepted without effect: all plugins are compiled in.", nil),
-		list("listeners", "http://:8083", "Addresses of the REST API.", configdef.Strs(func(c *Config) *[]string { return &c.Listeners })),
-		text("rest.advertised.host.name", "", "Host that other workers reach this one at.", configdef.Str(func(c *Config) *string { return &c.AdvertisedHost })),
-		number("rest.advertised.port", "0", "Port that other workers reach this one at; 0: that of the listener.", 0, configdef.Num(func(c *Config) *int { return &c.AdvertisedPort })),
-		text("rest.advertised.listener", "", "Protocol of the listener that other workers use: http.", nil),
-		text("access.control.allow.origin", "", "Value of Access-Control-Allow-Origin.", configdef.Str(func(c *Config) *string { return &c.AllowOrigin })),
-		text("access.control.allow.methods", "", "Methods that cross-origin requests may use.", configdef.Str(func(c *Config) *string { return &c.AllowMethods })),
 		flag("topic.tracking.enable", "true", "Whether the topics that a connector uses are recorded.", configdef.Flag(func(c *Config) *bool { return &c.TopicTracking })),
 		flag("topic.tracking.allow.reset", "true", "Whether that record may be reset by REST.", configdef.Flag(func(c *Config) *bool { return &c.TopicReset })),
 		flag("rest.mask.passwords", "false", "Whether answers of the REST API hide the values of passwords; sent back, a hidden value stands for the stored one.", configdef.Flag(func(c *Config) *bool { return &c.MaskPasswords })),
@@ -157,7 +159,7 @@ func common() []key {
 		overridePolicy(),
 		text("culvert.data.dir", defaultDataDir, "Folder for the state of joins and for caches; empty: memory only.", configdef.Str(func(c *Config) *string { return &c.DataDir })),
 		number("culvert.state.memory.bytes", "268435456", "Memory for the windows of all joins, in bytes; what exceeds it goes to culvert.data.dir.", 1<<20, nil),
-	}
+	}...)
 }
 
 func topicKeys(kind, partitions string, into func(*Config) *Topic) []key {
@@ -210,7 +212,7 @@ func standalone() []key {
 // Prefixes whose keys are read by somebody else: converters, clients, stores.
 var passedOn = []string{
 	"key.converter.", "value.converter.", "header.converter.", "producer.", "consumer.", "admin.",
-	"config.storage.", "offset.storage.", "status.storage.", "config.providers", "listeners.https.", "ssl.", "sasl.", "inter.worker.",
+	"config.storage.", "offset.storage.", "status.storage.", "config.providers", "listeners.https.", "admin.listeners.https.", "ssl.", "sasl.", "inter.worker.",
 	"metric", "culvert.", "errors.", "topic.creation.", "connector.client.config.override.", "internal.key.converter", "internal.value.converter",
 }
 
@@ -222,7 +224,7 @@ var accepted = map[string]bool{
 	"send.buffer.bytes": true, "receive.buffer.bytes": true, "connections.max.idle.ms": true, "socket.connection.setup.timeout.ms": true,
 	"socket.connection.setup.timeout.max.ms": true, "auto.include.jmx.reporter": true, "enable.metrics.push": true,
 	"metadata.recovery.strategy": true, "metadata.recovery.rebootstrap.trigger.ms": true,
-	"admin.listeners": true, "response.http.headers.config": true, "rest.extension.classes": true, "group.protocol": true,
+	"group.protocol": true,
 }
 
 // ParseConfig reads the worker's properties. All errors are reported at once,
@@ -243,6 +245,9 @@ func ParseConfig(mode Mode, props map[string]string) (Config, []string, error) {
 	}
 	c, r := d.Parse(resolved.Props)
 	c.Props, c.Providers, c.Secrets = resolved.Props, ps, resolved.Secrets
+	if c.JaasFile == "" {
+		c.JaasFile, c.jaasKey = systemProperty(os.Environ(), jaasProperty)
+	}
 	if c.ConfigTopic.Name != "" {
 		c.ConfigTopic.Partitions = 1 // DistributedConfig: the order of its records is the log's
 	}
@@ -316,21 +321,6 @@ next:
 
 // knownCulvert keeps a typo in one of our own keys from hiding behind their prefix.
 func knownCulvert(k string) bool { return !strings.HasPrefix(k, "culvert.") }
-
-func checkListeners(c *Config, r *configdef.Report) {
-	for _, l := range c.Listeners {
-		u, err := url.Parse(l)
-		switch {
-		case err != nil || u.Host == "" || u.Port() == "":
-			r.FailValue("listeners", l, "an address is protocol://host:port, the host may be missing: http://:8083")
-		case !strings.EqualFold(u.Scheme, "http"):
-			r.FailValue("listeners", l, "only http is served so far; put a proxy that ends TLS in front, or use http")
-		}
-	}
-	if c.AdvertisedPort > 65535 {
-		r.FailValue("rest.advertised.port", fmt.Sprint(c.AdvertisedPort), "a port is at most 65535")
-	}
-}
 
 // Suggest returns the declared key that is closest to an unknown one, "" when
 // none is near.

@@ -49,8 +49,15 @@ func TestParseConfig(t *testing.T) {
 			errors: []string{`Missing required configuration "offset.storage.file.filename" which has no default value.`},
 		},
 		{
-			name: "https", mode: Distributed, props: distributedProps("listeners", "https://:8443"),
-			errors: []string{"Invalid value https://:8443 for configuration listeners: only http is served so far; put a proxy that ends TLS in front, or use http (the default is http://:8083)"},
+			name: "listeners", mode: Distributed, props: distributedProps("listeners", "ftp://:8443", "rest.advertised.listener", "https"),
+			errors: []string{
+				`Invalid value ftp://:8443 for configuration listeners: Listener protocol must be either "http" or "https". An address is protocol://host:port, and the host may be missing: http://:8083 (the default is http://:8083)`,
+				"Invalid value https for configuration rest.advertised.listener: no such listener; listeners has http",
+			},
+		},
+		{
+			name: "headers", mode: Distributed, props: distributedProps("response.http.headers.config", "put X-A:b"),
+			errors: []string{"Invalid value put X-A:b for configuration response.http.headers.config: Invalid header config action: 'put'. Expected one of [set, add, setDate, addDate]"},
 		},
 	}
 	for _, tt := range tests {

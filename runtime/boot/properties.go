@@ -133,6 +133,7 @@ func ReadEnvironment(environ []string) Environment {
 					env.LogLevels[strings.TrimPrefix(logger, "log4j.logger.")] = level
 				}
 			}
+		case strings.Contains(value, "-D"+jaasProperty+"=") && jvmVariable(name): // the one option that we read
 		case strings.HasPrefix(name, "CONNECT_LOG4J_"), jvmVariable(name):
 			env.Ignored = append(env.Ignored, name)
 		case strings.HasPrefix(name, "CONNECT_"):

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -74,7 +73,11 @@ func Check(_ context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	return checkClasses(o, registry)
+	if err := checkClasses(o, registry); err != nil {
+		return err
+	}
+	_, err = readInterface(&o.Config)
+	return err
 }
 
 // Start begins to serve the REST interface and starts the worker behind it. It
@@ -97,20 +100,30 @@ func start(ctx context.Context, o Options) (*Worker, error) {
 	if err := checkClasses(o, registry); err != nil {
 		return nil, err
 	}
-	listeners, err := rest.Listen(ctx, o.Config.Listeners)
+	face, err := readInterface(&o.Config)
 	if err != nil {
 		return nil, err
 	}
-	id := advertised(o.Config, listeners[0])
+	face.warn(o.Log)
+	listeners, err := rest.Listen(ctx, "listeners", face.main, face.secure)
+	if err != nil {
+		return nil, err
+	}
+	admins, err := rest.Listen(ctx, "admin.listeners", face.admin, face.secureAdmin)
+	if err != nil {
+		closeAll(listeners)
+		return nil, err
+	}
+	protocol, id := face.advertise(&o.Config, listeners)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	w := &Worker{url: "http://" + id, log: o.Log, cancel: cancel, done: make(chan struct{})}
-	b := &building{Options: o, registry: registry, id: id, url: w.url}
+	w := &Worker{url: protocol + "://" + id, log: o.Log, cancel: cancel, done: make(chan struct{})}
+	b := &building{Options: o, registry: registry, face: face, id: id, url: w.url}
 	b.validator = &plugins.Validator{Plugins: registry, Worker: o.Config.Props, Distributed: o.Mode == Distributed,
 		Providers: o.Config.Providers, Secrets: o.Config.Secrets}
 	go func() {
 		defer close(w.done)
 		defer cancel()
-		w.err = o.Config.Secrets.Error(b.run(run, listeners))
+		w.err = o.Config.Secrets.Error(b.run(run, listeners, admins))
 	}()
 	o.Log.Info("culvert listens", "url", w.url, "mode", string(o.Mode), "version", Version().Culvert, "bootstrap.servers", o.Config.Bootstrap)
 	return w, nil
@@ -159,23 +172,17 @@ func fieldOf(err error) string {
 	return ""
 }
 
-// advertised is host:port as other workers reach this one: the worker's id.
-func advertised(c Config, l net.Listener) string {
-	host, _ := hostPort(c.Listeners[0])
-	if host == "" || net.ParseIP(host) != nil && net.ParseIP(host).IsUnspecified() {
-		host = ownAddress()
+func closeAll(open []net.Listener) {
+	for _, l := range open {
+		_ = l.Close() // another error is on its way
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if c.AdvertisedPort > 0 {
-		port = c.AdvertisedPort
-	}
-	return net.JoinHostPort(cmp.Or(c.AdvertisedHost, host), strconv.Itoa(port))
 }
 
 // building is a worker as it comes up and runs.
 type building struct {
 	Options
 	registry *plugins.Registry
+	face     *restInterface
 	id, url  string
 
 	validator *plugins.Validator
@@ -186,18 +193,20 @@ type building struct {
 
 // run owns everything: it starts the interface, builds the worker, runs it until
 // ctx ends, and takes it all down again.
-func (b *building) run(ctx context.Context, listeners []net.Listener) error {
-	gate := &rest.Gate{}
+func (b *building) run(ctx context.Context, listeners, admins []net.Listener) error {
+	gate, adminGate := &rest.Gate{}, &rest.Gate{}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
-	go func() { served <- rest.Serve(serving, gate, time.Second, listeners...) }()
-	err := b.work(ctx, gate)
+	go func() {
+		served <- rest.Serve(serving, b.Log, time.Second, rest.Port{Handler: gate, Listeners: listeners}, rest.Port{Handler: adminGate, Listeners: admins})
+	}()
+	err := b.work(ctx, gate, adminGate)
 	stop()
 	return errors.Join(err, <-served)
 }
 
 // work builds the worker, opens the gate to it, and runs it until ctx ends.
-func (b *building) work(ctx context.Context, gate *rest.Gate) error {
+func (b *building) work(ctx context.Context, gate, adminGate *rest.Gate) error {
 	defer b.close()
 	if err := b.build(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -205,10 +214,13 @@ func (b *building) work(ctx context.Context, gate *rest.Gate) error {
 		}
 		return err
 	}
-	gate.Open(rest.New(rest.Config{
+	server := rest.New(rest.Config{
 		Herder: b.herder, Validator: b.validator, Version: ConnectVersion, Commit: Version().Commit, Loggers: b.Loggers, Log: b.Log,
 		TopicTracking: b.Config.TopicTracking, TopicReset: b.Config.TopicReset, MaskPasswords: b.Config.MaskPasswords, AllowOrigin: b.Config.AllowOrigin, AllowMethods: b.Config.AllowMethods,
-	}))
+		Users: b.face.users, Headers: b.face.headers, AdminElsewhere: b.Config.AdminElsewhere, Forward: b.face.forward,
+	})
+	gate.Open(server)
+	adminGate.Open(server.Admin())
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return b.herder.Run(ctx) })
 	g.Go(func() error { return b.createConnectors(ctx) })

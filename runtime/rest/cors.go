@@ -23,7 +23,7 @@ func (s *Server) cors(next http.Handler) http.Handler {
 		w.Header().Add("Vary", "Origin")
 		if origin != "" && matchesOrigin(allowed, origin) {
 			w.Header().Set("Access-Control-Allow-Origin", origin)
-			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			if isPreflight(r) {
 				w.Header().Set("Access-Control-Allow-Methods", methods)
 				w.Header().Set("Access-Control-Allow-Headers", "Content-Type")
 				w.Header().Set("Access-Control-Max-Age", "60")
@@ -31,6 +31,11 @@ func (s *Server) cors(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// isPreflight reports whether a browser asks for permission.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
 // matchesOrigin: a name, or a pattern with * as in http://*.example.com.

@@ -64,7 +64,7 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, body []byte, er
 	}
 	if at, err := url.Parse(res.Header.Get("Location")); err == nil && at.Path != "" {
 		// The client talks to this worker; the path is the same here.
-		w.Header().Set("Location", "http://"+r.Host+at.EscapedPath())
+		w.Header().Set("Location", baseURL(r)+at.EscapedPath())
 	}
 	if res.StatusCode < http.StatusMultipleChoices {
 		// Who reads from this worker right after its answer has to see the change too. A

@@ -6,16 +6,16 @@ import (
 )
 
 // Gate answers while the worker behind it is still coming up, and hands
-// everything over to the Server once that is there. So the port answers from the
+// everything over to the handler behind it once that is there. So the port answers from the
 // first moment on, in JSON, and says why it has nothing else to say yet.
-type Gate struct{ server atomic.Pointer[Server] }
+type Gate struct{ behind atomic.Pointer[http.Handler] }
 
-// Open hands over to the server.
-func (g *Gate) Open(s *Server) { g.server.Store(s) }
+// Open hands over to h.
+func (g *Gate) Open(h http.Handler) { g.behind.Store(&h) }
 
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s := g.server.Load(); s != nil {
-		s.ServeHTTP(w, r)
+	if h := g.behind.Load(); h != nil {
+		(*h).ServeHTTP(w, r)
 		return
 	}
 	const starting = "Worker is still starting up."

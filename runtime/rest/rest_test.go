@@ -363,7 +363,9 @@ func TestGateAndServe(t *testing.T) {
 	base := "http://" + l.Addr().String()
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- rest.Serve(ctx, gate, time.Second, l) }()
+	go func() {
+		served <- rest.Serve(ctx, slog.New(slog.DiscardHandler), time.Second, rest.Port{Handler: gate, Listeners: []net.Listener{l}})
+	}()
 	if code, _, body := call(t, base, http.MethodGet, "/health", ""); code != 503 || !bytes.Contains(body, []byte(`"status":"starting"`)) {
 		t.Errorf("%d %s", code, body)
 	}
@@ -386,8 +388,12 @@ func TestListenSaysWhatIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	_, err = rest.Listen(t.Context(), []string{"http://" + l.Addr().String()})
-	if !fault.Is(err, fault.Config) || !strings.Contains(err.Error(), l.Addr().String()) {
+	a, err := rest.ParseAddress("HTTP://" + l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = rest.Listen(t.Context(), "admin.listeners", []rest.Address{a}, nil)
+	if f := fault.Of(err); f == nil || f.Field != "admin.listeners" || !fault.Is(err, fault.Config) || !strings.Contains(err.Error(), l.Addr().String()) {
 		t.Error(err)
 	}
 }

@@ -18,7 +18,11 @@ type route struct {
 	get, put,
 	post, patch,
 	delete handler
-	anyType string // the method whose body may have any media type
+	// internal is the method that other workers use: its body may have any media type,
+	// and its sender is known by a signature instead of a password.
+	internal string
+	// admin: answered on admin.listeners, where there are some; open: without a user.
+	admin, open bool
 }
 
 // routes is the whole API.
@@ -36,23 +40,23 @@ func (s *Server) routes() []route {
 		{path: connector + "/pause", put: s.pause},
 		{path: connector + "/resume", put: s.resume},
 		{path: connector + "/stop", put: s.stop},
-		{path: connector + "/tasks", get: s.getTasks, post: s.putTasks, anyType: http.MethodPost},
+		{path: connector + "/tasks", get: s.getTasks, post: s.putTasks, internal: http.MethodPost},
 		{path: connector + "/tasks/{task}/status", get: s.getTaskStatus},
 		{path: connector + "/tasks/{task}/restart", post: s.restartTask},
-		{path: connector + "/fence", put: s.fence, anyType: http.MethodPut},
+		{path: connector + "/fence", put: s.fence, internal: http.MethodPut},
 		{path: connector + "/topics", get: s.getTopics},
 		{path: connector + "/topics/reset", put: s.resetTopics},
 		{path: connector + "/offsets", get: s.getOffsets, patch: s.alterOffsets, delete: s.resetOffsets},
 		{path: "/connector-plugins", get: s.listPlugins},
 		{path: "/connector-plugins/{plugin}/config", get: s.getPluginConfig},
 		{path: "/connector-plugins/{plugin}/config/validate", put: s.validate},
-		{path: "/admin/loggers", get: s.listLoggers},
-		{path: "/admin/loggers/{logger}", get: s.getLogger, put: s.putLogger},
+		{path: "/admin/loggers", get: s.listLoggers, admin: true},
+		{path: "/admin/loggers/{logger}", get: s.getLogger, put: s.putLogger, admin: true},
 	}
 }
 
 // methods answers a path by method, in the order in which Jersey refuses a
-// request: method, then Content-Type, then Accept.
+// request: method, then Content-Type, then Accept, then the user.
 func (s *Server) methods(rt route) http.Handler {
 	handlers := map[string]handler{}
 	allow := []string{http.MethodOptions}
@@ -66,21 +70,29 @@ func (s *Server) methods(rt route) http.Handler {
 		}
 	}
 	slices.Sort(allow)
+	handlers[http.MethodOptions] = func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Allow", strings.Join(allow, ","))
+		return replyEmpty(w, http.StatusOK)
+	}
 	return s.run(func(w http.ResponseWriter, r *http.Request) error {
 		h, ok := handlers[r.Method]
 		switch {
-		case r.Method == http.MethodOptions:
-			w.Header().Set("Allow", strings.Join(allow, ","))
-			return replyEmpty(w, http.StatusOK)
 		case !ok:
 			w.Header().Set("Allow", strings.Join(allow, ","))
 			return status(http.StatusMethodNotAllowed)
-		case r.Method != rt.anyType && !isMediaType(r.Header):
+		case r.Method == http.MethodOptions: // of any type, whatever is accepted
+		case r.Method != rt.internal && !isMediaType(r.Header):
 			return status(http.StatusBadRequest)
-		case r.Method != rt.anyType && !isJSON(r.Header):
+		case r.Method != rt.internal && !isJSON(r.Header):
 			return status(http.StatusUnsupportedMediaType)
 		case !accepts(r.Header.Values("Accept")):
 			return status(http.StatusNotAcceptable)
+		}
+		if err := s.authenticate(w, r, &rt); err != nil {
+			return err
+		}
+		if err := s.awaitReady(r); err != nil {
+			return err
 		}
 		return h(w, r)
 	})
@@ -187,9 +199,12 @@ func escapeSegment(name string) string {
 
 // location is the address of a connector as the client sees this worker.
 func location(r *http.Request, name string) string {
-	scheme := "http"
+	return baseURL(r) + "/connectors/" + escapeSegment(name)
+}
+
+func baseURL(r *http.Request) string {
 	if r.TLS != nil {
-		scheme = "https"
+		return "https://" + r.Host
 	}
-	return scheme + "://" + r.Host + "/connectors/" + escapeSegment(name)
+	return "http://" + r.Host
 }

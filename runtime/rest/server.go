@@ -31,6 +31,14 @@ type Config struct {
 	// MaskPasswords (rest.mask.passwords) hides the values of passwords in answers.
 	MaskPasswords bool
 
+	// Users may use the API, by basic authentication; nil: everybody. Those of
+	// admin.listeners need none, as in Java.
+	Users *Users
+	// Headers are added to every answer (response.http.headers.config).
+	Headers Headers
+	// AdminElsewhere takes /admin/loggers away from the API: Admin answers it, or nobody.
+	AdminElsewhere bool
+
 	AllowOrigin  string // access.control.allow.origin
 	AllowMethods string // access.control.allow.methods
 
@@ -49,6 +57,7 @@ type Config struct {
 type Server struct {
 	Config
 	handler http.Handler
+	admin   http.Handler
 }
 
 // handler answers one request. Whoever returns an error has written nothing.
@@ -69,29 +78,49 @@ func New(c Config) *Server {
 		c.Forward = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	s := &Server{Config: c}
-	router := mux.NewRouter().UseEncodedPath().SkipClean(true)
+	main, admin := s.router(), s.router()
 	for _, rt := range s.routes() {
-		router.Handle(rt.path, s.methods(rt))
+		switch {
+		case !rt.admin || !s.AdminElsewhere:
+			main.Handle(rt.path, s.methods(rt))
+		default:
+			rt.open = true
+			admin.Handle(rt.path, s.methods(rt))
+		}
 	}
-	router.NotFoundHandler = s.run(func(http.ResponseWriter, *http.Request) error { return status(http.StatusNotFound) })
-	s.handler = s.cors(router)
+	s.handler = s.Headers.on(s.cors(s.cleaned(main)))
+	s.admin = s.cleaned(admin)
 	return s
 }
 
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path, err := cleanPath(r.URL.EscapedPath())
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	if path != r.URL.EscapedPath() {
-		u := *r.URL
-		u.RawPath = path
-		u.Path, _ = unescape(path) // cleanPath has tried
-		r = r.WithContext(r.Context())
-		r.URL = &u
-	}
-	s.handler.ServeHTTP(w, r)
+func (s *Server) router() *mux.Router {
+	router := mux.NewRouter().UseEncodedPath().SkipClean(true)
+	router.NotFoundHandler = s.run(func(http.ResponseWriter, *http.Request) error { return status(http.StatusNotFound) })
+	return router
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Admin answers what AdminElsewhere has taken away, for admin.listeners.
+func (s *Server) Admin() http.Handler { return s.admin }
+
+// cleaned gives next the path without what Java ignores in one.
+func (s *Server) cleaned(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path, err := cleanPath(r.URL.EscapedPath())
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		if path != r.URL.EscapedPath() {
+			u := *r.URL
+			u.RawPath = path
+			u.Path, _ = unescape(path) // cleanPath has tried
+			r = r.WithContext(r.Context())
+			r.URL = &u
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // run turns a handler into an http.Handler: its time is bounded, its error becomes
@@ -126,15 +155,17 @@ func (s *Server) call(h handler, w http.ResponseWriter, r *http.Request) (err er
 			err = answerError{http.StatusInternalServerError, fmt.Sprintf("internal error: %v", p)}
 		}
 	}()
-	if changes(r.Method) && !s.Herder.Ready() {
-		done := stage(r.Context(), "waiting for the worker to join its group")
-		err := s.Herder.AwaitReady(r.Context())
-		done()
-		if err != nil {
-			return err
-		}
-	}
 	return h(w, r)
+}
+
+// awaitReady lets what changes something wait while the worker joins its group, as
+// Java's requests wait for the herder's first tick.
+func (s *Server) awaitReady(r *http.Request) error {
+	if !changes(r.Method) || s.Herder.Ready() {
+		return nil
+	}
+	defer stage(r.Context(), "waiting for the worker to join its group")()
+	return s.Herder.AwaitReady(r.Context())
 }
 
 func changes(method string) bool {
