@@ -83,7 +83,7 @@ func openCluster(s Settings, role Role) (*cluster, error) {
 		return nil, fault.New(fault.Config, "kafka.bad_property", "Kafka client settings: %v", err)
 	}
 	c := &cluster{
-		opts: opts, written: written, base: base, log: s.log(), dial: s.Dial,
+		opts: opts, written: written, base: base, log: s.log().With("logger", role.logger()), dial: s.Dial,
 		brokers: map[int32]string{}, links: map[laneKey]*link{}, topics: map[string]*topicView{}, control: -1,
 	}
 	c.trouble = &trouble{log: c.log, tell: s.Waiting}

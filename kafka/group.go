@@ -91,6 +91,11 @@ func OpenGroup(_ context.Context, s Settings, config GroupConfig) (*Group, error
 	if err != nil {
 		return nil, err
 	}
+	coordinator := "org.apache.kafka.clients.consumer.internals.ConsumerCoordinator"
+	if config.ProtocolType == "connect" {
+		coordinator = "org.apache.kafka.connect.runtime.distributed.WorkerCoordinator"
+	}
+	c.log = c.log.With("logger", coordinator)
 	if config.SessionTimeout == 0 {
 		config.SessionTimeout = c.opts.session
 	}

@@ -135,6 +135,7 @@ func (l *link) open(ctx context.Context) error {
 		return err
 	}
 	l.conn, l.broker = conn, b
+	l.cluster.log.Debug("connected", "broker", l.addr, "client.id", l.cluster.opts.clientID)
 	return nil
 }
 

@@ -40,6 +40,11 @@ const (
 
 func (r Role) String() string { return [...]string{"producer", "consumer", "admin"}[r] }
 
+// logger is the name of the logger that Java's client of the role has.
+func (r Role) logger() string {
+	return "org.apache.kafka.clients." + [...]string{"producer.KafkaProducer", "consumer.KafkaConsumer", "admin.KafkaAdminClient"}[r]
+}
+
 // CheckProps checks Java client properties for a role. It returns the keys that
 // the role does not know, sorted, for a warning. The error is fault.Config and
 // names the key, the value and what would be right; never a secret.

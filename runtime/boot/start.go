@@ -86,7 +86,7 @@ func Check(_ context.Context, o Options) error {
 func Start(ctx context.Context, o Options) (*Worker, error) {
 	o.Log = slog.New(o.Config.Secrets.Handler(o.Log.Handler()))
 	if o.Config.Providers != nil {
-		o.Config.Providers.LogTo(o.Log)
+		o.Config.Providers.LogTo(o.Log.With("logger", "org.apache.kafka.connect.runtime.WorkerConfigTransformer"))
 	}
 	w, err := start(ctx, o)
 	return w, o.Config.Secrets.Error(err)
@@ -198,7 +198,7 @@ func (b *building) run(ctx context.Context, listeners, admins []net.Listener) er
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
 	go func() {
-		served <- rest.Serve(serving, b.Log, time.Second, rest.Port{Handler: gate, Listeners: listeners}, rest.Port{Handler: adminGate, Listeners: admins})
+		served <- rest.Serve(serving, b.javaLog("rest.RestServer"), time.Second, rest.Port{Handler: gate, Listeners: listeners}, rest.Port{Handler: adminGate, Listeners: admins})
 	}()
 	err := b.work(ctx, gate, adminGate)
 	stop()
@@ -215,7 +215,7 @@ func (b *building) work(ctx context.Context, gate, adminGate *rest.Gate) error {
 		return err
 	}
 	server := rest.New(rest.Config{
-		Herder: b.herder, Validator: b.validator, Version: ConnectVersion, Commit: Version().Commit, Loggers: b.Loggers, Log: b.Log,
+		Herder: b.herder, Validator: b.validator, Version: ConnectVersion, Commit: Version().Commit, Loggers: b.Loggers, Log: b.javaLog("rest.RestServer"),
 		TopicTracking: b.Config.TopicTracking, TopicReset: b.Config.TopicReset, MaskPasswords: b.Config.MaskPasswords, AllowOrigin: b.Config.AllowOrigin, AllowMethods: b.Config.AllowMethods,
 		Users: b.face.users, Headers: b.face.headers, AdminElsewhere: b.Config.AdminElsewhere, Forward: b.face.forward,
 	})
@@ -235,6 +235,14 @@ func (b *building) close() {
 	}
 }
 
+// herderLogger are the names of Java's herders.
+var herderLogger = map[Mode]string{Distributed: "distributed.DistributedHerder", Standalone: "standalone.StandaloneHerder"}
+
+// javaLog is the log under the name of the class that does the same in Java's runtime.
+func (b *building) javaLog(class string) *slog.Logger {
+	return b.Log.With("logger", "org.apache.kafka.connect.runtime."+class)
+}
+
 func (b *building) settings(name string) kafka.Settings {
 	return kafka.Settings{Props: clientProps(b.Config.Props, ""), ClientID: name, Log: b.Log, Dial: b.Dial}
 }
@@ -248,7 +256,7 @@ func (b *building) build(ctx context.Context) error {
 	b.closers = append(b.closers, admin.Close)
 	s := herder.Settings{
 		WorkerID: b.id, URL: b.url, ClusterID: clusterID, Plugin: b.plugin, SinkOffsets: sinkOffsets{admin}, Providers: b.Config.Providers,
-		TrackTopics: b.Config.TopicTracking, StopTimeout: b.Config.ShutdownTimeout + 2*time.Second, Log: b.Log,
+		TrackTopics: b.Config.TopicTracking, StopTimeout: b.Config.ShutdownTimeout + 2*time.Second, Log: b.javaLog(herderLogger[b.Mode]),
 	}
 	if b.Loggers != nil {
 		s.OnLogger = func(logger, level string) { b.Loggers.Set(logger, level) }
@@ -258,7 +266,7 @@ func (b *building) build(ctx context.Context) error {
 	}
 	b.worker = worker.New(worker.Config{
 		ID: b.id, Plugins: b.registry, Props: b.Config.Props, ClusterGroup: b.Config.GroupID, DataDir: b.Config.DataDir,
-		Offsets: s.Offsets, Dial: b.Dial, Log: b.Log, Providers: b.Config.Providers, Secrets: b.Config.Secrets,
+		Offsets: s.Offsets, Dial: b.Dial, Log: b.javaLog("Worker"), Providers: b.Config.Providers, Secrets: b.Config.Secrets,
 		OnStatus: func(connector string, task int, state, trace string) { b.herder.Report(connector, task, state, trace) },
 		OnTopic:  func(connector string, task int, topic string) { b.herder.ReportTopic(connector, task, topic) },
 	})
@@ -315,15 +323,22 @@ func (b *building) openStores(ctx context.Context, s *herder.Settings) (err erro
 		offsets = b.topic("offset", "source connector offsets", b.Config.OffsetTopic)
 		statuses = b.topic("status", "connector and task statuses", b.Config.StatusTopic)
 	}
+	const storage = "org.apache.kafka.connect.storage."
 	var opening sync.WaitGroup
 	var c *store.ConfigStore
 	var o *store.OffsetStore
 	var st *store.StatusStore
 	var errC, errO, errS error
 	// Side by side: each waits for the broker several times.
-	opening.Go(func() { c, errC = store.OpenConfig(ctx, config, b.Log) })
-	opening.Go(func() { o, errO = store.OpenOffsets(ctx, offsets, b.Log) })
-	opening.Go(func() { st, errS = store.OpenStatuses(ctx, statuses, b.Log) })
+	opening.Go(func() {
+		c, errC = store.OpenConfig(ctx, config, b.Log.With("logger", storage+"KafkaConfigBackingStore"))
+	})
+	opening.Go(func() {
+		o, errO = store.OpenOffsets(ctx, offsets, b.Log.With("logger", storage+"KafkaOffsetBackingStore"))
+	})
+	opening.Go(func() {
+		st, errS = store.OpenStatuses(ctx, statuses, b.Log.With("logger", storage+"KafkaStatusBackingStore"))
+	})
 	opening.Wait()
 	if errC == nil {
 		b.closers = append(b.closers, c.Close)

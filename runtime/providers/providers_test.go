@@ -120,10 +120,10 @@ func TestSecrets(t *testing.T) {
 	}
 	s := r.Secrets
 	for in, want := range map[string]string{
-		"cannot open db://me:tr0ub/4 dor@host":                      "cannot open db://me:${env:PW}@host",
-		"in a URL: tr0ub%2F4+dor, tr0ub%2F4%20dor":                  "in a URL: ${env:PW}, ${env:PW}",
-		"all of tr0ub/4 dor and more":                               "all of ${env:LONG}",
-		"user 's3cr' but not s3crets":                               "user '${env:SHORT}' but not s3crets",
+		"cannot open db://me:tr0ub/4 dor@host":                       "cannot open db://me:${env:PW}@host",
+		"in a URL: tr0ub%2F4+dor, tr0ub%2F4%20dor":                   "in a URL: ${env:PW}, ${env:PW}",
+		"all of tr0ub/4 dor and more":                                "all of ${env:LONG}",
+		"user 's3cr' but not s3crets":                                "user '${env:SHORT}' but not s3crets",
 		"Invalid value xy for configuration tasks.max: Not a number": "Invalid value ${env:N} for configuration tasks.max: Not a number",
 		"galaxy": "galaxy",
 	} {

@@ -46,6 +46,9 @@ type errorMessage struct {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	code, text := answerOf(err)
 	level := slog.LevelDebug
+	if code == http.StatusUnauthorized {
+		level = levelTrace // somebody's typing
+	}
 	switch {
 	case code >= http.StatusInternalServerError:
 		level = slog.LevelError

@@ -153,8 +153,10 @@ func (l *Loggers) Enabled(logger string, level slog.Level) bool {
 }
 
 // Handler is next, asked only for the lines that the levels let through. A logger
-// made with With("logger", name) obeys the level of that name. Next itself should
-// let everything through.
+// made with With("logger", name) obeys the level of that name, and its lines show it;
+// the last name counts. Names are those of Java's loggers, so that who turns up
+// org.apache.kafka.connect.runtime.WorkerSinkTask hears what sink tasks do here. Next
+// itself should let everything through.
 func (l *Loggers) Handler(next slog.Handler) slog.Handler {
 	return &levelHandler{next: next, loggers: l, name: rootLogger}
 }
@@ -169,17 +171,28 @@ func (h *levelHandler) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.loggers.Enabled(h.name, level) && h.next.Enabled(ctx, level)
 }
 
-func (h *levelHandler) Handle(ctx context.Context, r slog.Record) error { return h.next.Handle(ctx, r) }
+func (h *levelHandler) Handle(ctx context.Context, r slog.Record) error {
+	if h.name != rootLogger {
+		r = r.Clone()
+		r.AddAttrs(slog.String("logger", h.name))
+	}
+	return h.next.Handle(ctx, r)
+}
 
 func (h *levelHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	c := *h
+	var others []slog.Attr
 	for _, a := range attrs {
 		if a.Key == "logger" {
 			c.name = a.Value.String()
 			h.loggers.use(c.name)
+			continue
 		}
+		others = append(others, a)
 	}
-	c.next = h.next.WithAttrs(attrs)
+	if len(others) > 0 {
+		c.next = h.next.WithAttrs(others)
+	}
 	return &c
 }
 

@@ -186,6 +186,7 @@ func (ses *session) write() error {
 				return err
 			}
 			ses.mark(w.batch.Inputs)
+			ses.s.cfg.Log.Debug("batch written", "records", len(w.batch.Inputs), "dead.letters", len(w.letters))
 			w.batch.Release()
 			w.letters = w.letters[:0]
 			ses.free <- w
@@ -317,6 +318,7 @@ func (ses *session) commit(ctx context.Context) {
 	}
 	ses.proven = time.Now()
 	maps.Copy(ses.committed, todo)
+	ses.s.cfg.Log.Debug("offsets committed", "partitions", len(todo))
 }
 
 func metas(offsets data.Offsets) map[data.TopicPartition]kafka.OffsetMeta {

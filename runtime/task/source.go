@@ -232,6 +232,7 @@ func (s *Source) produce(ctx, hard context.Context, e *entry) error {
 		return nil
 	}
 	s.track(e.msgs)
+	s.cfg.Log.Debug("batch sent", "records", len(e.msgs), "bytes", e.bytes)
 	return s.producer.Send(hard, e.msgs, func(i int, _ int32, _ int64, err error) { s.acked(e, i, err) })
 }
 
@@ -341,6 +342,7 @@ func (s *Source) flush(ctx context.Context) {
 			return
 		}
 	}
+	s.cfg.Log.Debug("offsets stored", "partitions", len(marks))
 	committer, _ := s.source.(connectors.Committer)
 	for _, e := range held {
 		if err := committer.Committed(ctx, e.batch); err != nil {

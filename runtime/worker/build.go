@@ -25,6 +25,7 @@ type builder struct {
 	id         task.ID
 	conn, task map[string]string
 	log        *slog.Logger
+	pluginLog  *slog.Logger // of the connector's own code
 	secrets    *providers.Secrets
 	waiting    *task.Waiting
 	paused     bool
@@ -49,6 +50,8 @@ func (b *builder) build() (task.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.pluginLog = b.log.With("logger", plugin.TaskClass)
+	b.log = b.log.With("logger", taskLogger(plugin.Kind))
 	chain, err := b.w.buildConverters(b.conn, &b.keys, b.log)
 	if err != nil {
 		return nil, err
@@ -70,6 +73,14 @@ func (b *builder) build() (task.Runner, error) {
 		return b.stream(plugin, chain, st)
 	}
 	return b.sink(plugin, chain, st)
+}
+
+// taskLogger is the name of the logger of Java's class for such tasks.
+func taskLogger(k connectors.Kind) string {
+	if k == connectors.SourceKind {
+		return "org.apache.kafka.connect.runtime.WorkerSourceTask"
+	}
+	return "org.apache.kafka.connect.runtime.WorkerSinkTask"
 }
 
 // props are the connector's with the task's over them: framework keys may stand
@@ -101,7 +112,7 @@ func (b *builder) common() task.Common {
 
 func (b *builder) env() connectors.Env {
 	return connectors.Env{
-		Connector: b.id.Connector, Task: b.id.Task, Log: b.log, DataDir: b.w.cfg.DataDir,
+		Connector: b.id.Connector, Task: b.id.Task, Log: b.pluginLog, DataDir: b.w.cfg.DataDir,
 		Waiting: b.waiting.For("connector"), Topics: topics{&b.admin}, Converter: b.outputConverter,
 	}
 }

@@ -40,7 +40,7 @@ func (w *Worker) converter(props map[string]string, key, own, workers string, si
 	if err != nil {
 		return nil, fmt.Errorf("Invalid value %s for configuration %s: %w", class, key, err)
 	}
-	c, err := p.New(under(from, key+"."), side, log)
+	c, err := p.New(under(from, key+"."), side, log.With("logger", p.Class))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
@@ -98,7 +98,7 @@ func buildStages(reg *plugins.Registry, props map[string]string, keys *connector
 				return s, fault.New(fault.Config, codeStateful, "transformation '%s' (%s): a chain has one stateful transformation, and it takes no predicate", alias, class).
 					WithField(prefix + "type").WithFix("Remove the predicate, or put the second one into a connector of its own.")
 			}
-			if s.plan, err = p.NewStateful(own, log); err != nil {
+			if s.plan, err = p.NewStateful(own, log.With("logger", class)); err != nil {
 				return s, err
 			}
 			s.alias, s.class = alias, class
@@ -107,7 +107,7 @@ func buildStages(reg *plugins.Registry, props map[string]string, keys *connector
 		st := stage{make: func() (task.Step, error) {
 			step := task.Step{Name: alias, Class: class, Negate: negate}
 			var err error
-			if step.Transform, err = p.New(own, log); err != nil {
+			if step.Transform, err = p.New(own, log.With("logger", class)); err != nil {
 				return step, err
 			}
 			step.Predicate, err = buildPredicate(reg, props, predicate, log)
@@ -135,7 +135,7 @@ func buildPredicate(reg *plugins.Registry, props map[string]string, alias string
 		return nil, err
 	}
 	delete(own, "type")
-	return p.New(own, log)
+	return p.New(own, log.With("logger", p.Class))
 }
 
 // steps makes one set of instances.

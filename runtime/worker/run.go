@@ -54,7 +54,7 @@ type run struct {
 func newRun(w *Worker, id task.ID, conn, props map[string]string, paused bool) *run {
 	r := &run{
 		w: w, id: id, conn: conn, task: props, paused: paused, ended: make(chan struct{}), gone: make(chan struct{}),
-		log: w.cfg.Log.With("connector.context", fmt.Sprintf("[%s|task-%d]", id.Connector, id.Task)),
+		log: w.cfg.Log.With("connector.context", fmt.Sprintf("[%s|task-%d]", id.Connector, id.Task), "logger", "org.apache.kafka.connect.runtime.WorkerTask"),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
