@@ -45,6 +45,8 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{"bad converter", "key.converter=Nope\n", []string{":9: ", "key.converter", "Nope", "StringConverter"}, true},
 		{"bad mechanism", "security.protocol=SASL_SSL\nsasl.mechanism=GSSAPI\n", []string{":10: ", "sasl.mechanism", "GSSAPI", "SCRAM-SHA-512"}, true},
 		{"bad client setting", "producer.acks=5\n", []string{":9: ", "acks", "5", "all"}, true},
+		{"typo of a client's key", "producer.lingerr.ms=5\n", []string{"producer.lingerr.ms", "did_you_mean=producer.linger.ms", ": ok"}, false},
+		{"exactly once", "exactly.once.source.support=enabled\n", []string{"exactly.once.source.support", "at least once", ": ok"}, false},
 		{"plugin.path", "plugin.path=/usr/share/java\n", []string{"plugin.path", "/usr/share/java", ": ok"}, false},
 	}
 	for _, tt := range tests {
@@ -69,6 +71,36 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 				t.Errorf("a password is shown: %q", text)
 			}
 		})
+	}
+}
+
+// TestCheckOfStandalone: the connectors of the command line are checked as well, all
+// of them, without a broker.
+func TestCheckOfStandalone(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	props := file("worker.properties", worker+"offset.storage.file.filename="+filepath.Join(dir, "offsets")+"\n")
+	good := file("good.properties", "name=good\nconnector.class=FileStreamSource\nfile=/tmp/in\ntopic=t\n")
+	bad := file("bad.json", `{"name":"bad","config":{"connector.class":"DatagenSource","kafka.topic":"t","iterations":"many"}}`)
+	twin := file("twin.properties", "name=good\nconnector.class=FileStreamSink\ntopics=t\n")
+
+	if out, err := run(t, "standalone", "--check", props, good); err != nil || !strings.Contains(out, ": ok") {
+		t.Errorf("%v %q; want it to be right", err, out)
+	}
+	_, err := run(t, "standalone", "--check", props, good, bad, twin)
+	if err == nil {
+		t.Fatal("two connectors that cannot run have passed")
+	}
+	for _, w := range []string{bad, "iterations", "many", twin, "a name of its own"} {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("no %q in %q", w, err)
+		}
 	}
 }
 

@@ -127,6 +127,10 @@ func warn(log *slog.Logger, source string, mode boot.Mode, env boot.Environment,
 		}
 		log.Warn("unknown key in the worker's configuration", "source", source, "key", k)
 	}
+	if v := cfg.Props["exactly.once.source.support"]; v != "" && !strings.EqualFold(v, "disabled") {
+		log.Warn("exactly-once for sources is not available: sources deliver at least once, and a connector that requires more is refused",
+			"source", source, "exactly.once.source.support", v)
+	}
 	if len(env.Ignored) > 0 {
 		log.Info("environment variables without effect, since there is no JVM", "names", strings.Join(env.Ignored, ","))
 	}

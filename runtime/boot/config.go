@@ -209,9 +209,10 @@ func standalone() []key {
 		required("offset.storage.file.filename", "File of the source offsets, in Java's format.", configdef.Str(func(c *Config) *string { return &c.OffsetsFile })))
 }
 
-// Prefixes whose keys are read by somebody else: converters, clients, stores.
+// Prefixes whose keys are read by somebody else: converters, stores. Those of the
+// Kafka clients are known one by one, see clientKeys.
 var passedOn = []string{
-	"key.converter.", "value.converter.", "header.converter.", "producer.", "consumer.", "admin.",
+	"key.converter.", "value.converter.", "header.converter.",
 	"config.storage.", "offset.storage.", "status.storage.", "config.providers", "listeners.https.", "admin.listeners.https.", "ssl.", "sasl.", "inter.worker.",
 	"metric", "culvert.", "errors.", "topic.creation.", "connector.client.config.override.", "internal.key.converter", "internal.value.converter",
 }
@@ -303,6 +304,9 @@ func unknownKeys(given []string, mode Mode) []string {
 	for _, k := range other {
 		known[k.Name] = true
 	}
+	for _, k := range clientKeys() {
+		known[k] = true
+	}
 	var unknown []string
 next:
 	for _, k := range given {
@@ -317,6 +321,17 @@ next:
 		unknown = append(unknown, k)
 	}
 	return unknown
+}
+
+// clientKeys are the properties of the clients of tasks, with their prefixes.
+func clientKeys() []string {
+	var keys []string
+	for _, client := range []string{"producer", "consumer", "admin"} {
+		for _, k := range plugins.ClientKeys(client) {
+			keys = append(keys, client+"."+k)
+		}
+	}
+	return keys
 }
 
 // knownCulvert keeps a typo in one of our own keys from hiding behind their prefix.
@@ -336,6 +351,7 @@ func Suggest(mode Mode, unknown string) string {
 	for k := range accepted {
 		names = append(names, k)
 	}
+	names = append(names, clientKeys()...)
 	sort.Strings(names)
 	best, distance := "", max(2, len(unknown)/5)+1
 	for _, n := range names {

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"culvert/runtime/store"
 )
 
 func distributedProps(changes ...string) map[string]string {
@@ -33,6 +35,11 @@ func TestParseConfig(t *testing.T) {
 		{
 			name: "typo", mode: Distributed, props: distributedProps("offset.flush.intervall.ms", "1", "culvert.data.dri", "x"),
 			unknown: []string{"culvert.data.dri", "offset.flush.intervall.ms"},
+		},
+		{
+			name: "typo of a client's key", mode: Distributed,
+			props:   distributedProps("producer.lingerr.ms", "5", "consumer.acks", "all", "admin.retries", "3", "producer.interceptor.classes", "x", "consumer.sasl.login.class", "x"),
+			unknown: []string{"consumer.acks", "producer.lingerr.ms"},
 		},
 		{
 			name: "keys of clients, converters and the other mode are no typos", mode: Distributed,
@@ -96,6 +103,7 @@ func TestSuggest(t *testing.T) {
 	for unknown, want := range map[string]string{
 		"offset.flush.intervall.ms": "offset.flush.interval.ms",
 		"groupid":                   "group.id",
+		"producer.lingerr.ms":       "producer.linger.ms",
 		"something.else.altogether": "",
 	} {
 		if got := Suggest(Distributed, unknown); got != want {
@@ -150,22 +158,33 @@ func TestReadConnector(t *testing.T) {
 	for name, content := range map[string]string{
 		"posted.json":  `{"name":"n","config":{"tasks.max":2,"x":true}}`,
 		"flat.json":    `{"name":"n","tasks.max":"2","x":"true"}`,
+		"posted.conf":  "\n " + `{"name":"n","config":{"tasks.max":2,"x":true}}`, // Java looks at the content, not at the name
 		"c.properties": "name=n\ntasks.max=2\nx=true\n",
 	} {
-		got, err := ReadConnector(write(t, name, content))
+		path := write(t, name, content)
+		got, err := ReadConnector(path)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
+		want.File = path
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%s: %s", name, d)
 		}
 	}
 	for name, content := range map[string]string{
 		"none.json": `{"config":{"a":"b"}}`, "list.json": `{"name":"n","config":{"a":[1]}}`, "cut.json": `{"name":`,
+		"two.json": `{"name":"n","config":{}} {"name":"m","config":{}}`, "state.json": `{"name":"n","config":{},"initial_state":"ASLEEP"}`,
 	} {
 		if c, err := ReadConnector(write(t, name, content)); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v, %v; want an error that names the file", name, c, err)
 		}
+	}
+}
+
+func TestInitialStateOfAConnectorFile(t *testing.T) {
+	c, err := ReadConnector(write(t, "paused.json", `{"name":"n","initial_state":"paused","config":{}}`))
+	if err != nil || targets[c.Target] != store.Paused {
+		t.Errorf("%+v %v; want it paused", c, err)
 	}
 }

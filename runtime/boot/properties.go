@@ -3,7 +3,9 @@ package boot
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sort"
 	"strings"
@@ -41,18 +43,20 @@ func parseProperties(path string, raw []byte) (map[string]string, error) {
 type Connector struct {
 	Name   string
 	Config map[string]string
-	Target string // initial_state; "" is RUNNING
+	Target string // initial_state in capitals; "" is RUNNING
+	File   string // where it stands, for errors; "" when nowhere
 }
 
 // ReadConnector reads a connector file: properties; or JSON, as POST takes it
-// ({"name":…,"config":{…}}) or the config alone (ConnectStandalone, KIP-980).
+// ({"name":…,"config":{…}}) or the config alone (ConnectStandalone, KIP-980). What
+// begins with a brace is JSON, whatever the file is called.
 func ReadConnector(path string) (Connector, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return Connector{}, fault.New(fault.Config, "config.file", "cannot read %s: %w", path, err)
 	}
 	var c Connector
-	if strings.HasSuffix(path, ".json") {
+	if strings.HasSuffix(path, ".json") || bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{")) {
 		c, err = connectorJSON(raw)
 	} else {
 		c.Config, err = parseProperties(path, raw)
@@ -60,6 +64,7 @@ func ReadConnector(path string) (Connector, error) {
 	if err != nil {
 		return c, fault.New(fault.Config, "config.file", "%s: %w", path, err)
 	}
+	c.File = path
 	if c.Name == "" {
 		c.Name = c.Config["name"]
 	}
@@ -76,19 +81,19 @@ func connectorJSON(raw []byte) (Connector, error) {
 		InitialState string         `json:"initial_state"`
 		Config       map[string]any `json:"config"`
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	if err := dec.Decode(&outer); err != nil {
+	if err := decodeJSON(raw, &outer); err != nil {
 		return Connector{}, err
 	}
 	if outer.Config == nil {
-		dec = json.NewDecoder(bytes.NewReader(raw))
-		dec.UseNumber()
-		if err := dec.Decode(&outer.Config); err != nil {
+		outer.InitialState = "" // a key of the connector's, if it is there at all
+		if err := decodeJSON(raw, &outer.Config); err != nil {
 			return Connector{}, err
 		}
 	}
-	c := Connector{Name: outer.Name, Target: outer.InitialState, Config: make(map[string]string, len(outer.Config))}
+	c := Connector{Name: outer.Name, Target: strings.ToUpper(outer.InitialState), Config: make(map[string]string, len(outer.Config))}
+	if _, ok := targets[c.Target]; !ok {
+		return c, fmt.Errorf("initial_state is %q; it is RUNNING, PAUSED or STOPPED", outer.InitialState)
+	}
 	for k, v := range outer.Config {
 		switch v := v.(type) {
 		case string:
@@ -101,6 +106,19 @@ func connectorJSON(raw []byte) (Connector, error) {
 		}
 	}
 	return c, nil
+}
+
+// decodeJSON reads a file that is one JSON value, with its numbers as they are written.
+func decodeJSON(raw []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	if err := dec.Decode(into); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("more follows after the end of the JSON object, at byte %d", dec.InputOffset())
+	}
+	return nil
 }
 
 // environment variables of the Java images that mean nothing without a JVM.

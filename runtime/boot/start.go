@@ -68,7 +68,7 @@ func (w *Worker) Close() error {
 }
 
 // Check validates what Start would use without connecting to anything.
-func Check(_ context.Context, o Options) error {
+func Check(ctx context.Context, o Options) error {
 	registry, err := plugins.New(ConnectVersion, o.Plugins)
 	if err != nil {
 		return err
@@ -76,8 +76,16 @@ func Check(_ context.Context, o Options) error {
 	if err := checkClasses(o, registry); err != nil {
 		return err
 	}
-	_, err = readInterface(&o.Config)
-	return err
+	if _, err := readInterface(&o.Config); err != nil {
+		return err
+	}
+	return o.Config.Secrets.Error(checkConnectors(ctx, &o, o.validator(registry)))
+}
+
+// validator checks connectors by this worker's properties.
+func (o *Options) validator(registry *plugins.Registry) *plugins.Validator {
+	return &plugins.Validator{Plugins: registry, Worker: o.Config.Props, Distributed: o.Mode == Distributed,
+		Providers: o.Config.Providers, Secrets: o.Config.Secrets}
 }
 
 // Start begins to serve the REST interface and starts the worker behind it. It
@@ -118,8 +126,7 @@ func start(ctx context.Context, o Options) (*Worker, error) {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	w := &Worker{url: protocol + "://" + id, log: o.Log, cancel: cancel, done: make(chan struct{})}
 	b := &building{Options: o, registry: registry, face: face, id: id, url: w.url}
-	b.validator = &plugins.Validator{Plugins: registry, Worker: o.Config.Props, Distributed: o.Mode == Distributed,
-		Providers: o.Config.Providers, Secrets: o.Config.Secrets}
+	b.validator = o.validator(registry)
 	go func() {
 		defer close(w.done)
 		defer cancel()

@@ -3,6 +3,8 @@ package plugins
 import (
 	_ "embed"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -48,6 +50,9 @@ var clientSpecs = sync.OnceValue(func() map[string]map[string]*configdef.Spec {
 	}
 	return table
 })
+
+// ClientKeys lists the properties of Java's producer, consumer or admin, in no order.
+func ClientKeys(client string) []string { return slices.Collect(maps.Keys(clientSpecs()[client])) }
 
 // overridePolicy is connector.client.config.override.policy.
 type overridePolicy struct {

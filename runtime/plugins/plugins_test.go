@@ -335,6 +335,18 @@ func TestSinkRules(t *testing.T) {
 	}
 }
 
+// TestExactlyOnceIsNotPromised: what a connector requires is refused, whatever the
+// worker's file asks for, since no task would keep it.
+func TestExactlyOnceIsNotPromised(t *testing.T) {
+	for _, support := range []string{"", "disabled", "preparing", "enabled"} {
+		v := &Validator{Plugins: testRegistry(t), Distributed: true, Worker: map[string]string{"exactly.once.source.support": support}}
+		got, _ := errorsOf(t, v, Request{Props: map[string]string{"connector.class": "MySource", keyExactlyOnce: "required"}})
+		if !slices.Contains(got, keyExactlyOnce+": This worker does not have exactly-once source support enabled.") {
+			t.Errorf("%q: %q", support, got)
+		}
+	}
+}
+
 func TestClientTable(t *testing.T) {
 	for client, want := range map[string]string{"producer": "acks", "consumer": "isolation.level", "admin": "retries"} {
 		if s := clientSpecs()[client][want]; s == nil || s.Doc == "" {

@@ -244,9 +244,9 @@ func (v *Validator) defaults(p *connectors.Plugin, props map[string]string, null
 func (v *Validator) checkSource(p *connectors.Plugin, report *configdef.Report, props map[string]string) {
 	support := report.Get(keyExactlyOnce)
 	if v.Distributed && len(support.Errors) == 0 && strings.EqualFold(support.Value.Text, "required") {
-		if v.Worker["exactly.once.source.support"] != "enabled" {
-			report.Fail(keyExactlyOnce, "This worker does not have exactly-once source support enabled.")
-		}
+		// Whatever exactly.once.source.support of the worker says: sources deliver at least
+		// once here, and what a connector requires is not promised without being kept.
+		report.Fail(keyExactlyOnce, "This worker does not have exactly-once source support enabled.")
 		switch {
 		case p.ExactlyOnce == nil:
 			report.Fail(keyExactlyOnce, "The connector does not implement the API required for preflight validation of exactly-once "+
