@@ -18,7 +18,15 @@ import (
 // in the form in which Java keeps it. A file that does not exist, or is empty, is
 // a new one. Java takes one that ends too early for a new one as well and starts
 // every source again; here it is an error, for the offsets may be worth a look.
-func File(path string) Open { return fileTableOn(path, osFiles{}) }
+// Where the path is a link, what it leads to is replaced, and the link stays.
+func File(path string) Open {
+	return func(ctx context.Context, apply func(data.Message)) (Table, error) {
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			path = target
+		}
+		return fileTableOn(path, osFiles{})(ctx, apply)
+	}
+}
 
 // files is what a fileTable needs of a file system, for tests that break it.
 type files interface {

@@ -404,3 +404,23 @@ func TestFileSurvivesErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestFileBehindALink: the offsets go to where the link leads, as Java's do, and not
+// in its place.
+func TestFileBehindALink(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(target, nil, 0o600), os.Symlink(target, link)); err != nil {
+		t.Fatal(err)
+	}
+	s := openOffsets(t, File(link))
+	if err := s.Commit(context.Background(), "src", []data.Mark{{Partition: strs("filename", "in"), Next: position(1)}}); err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := os.ReadFile(target); err != nil || len(raw) == 0 {
+		t.Errorf("the target holds %d bytes, %v", len(raw), err)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		t.Errorf("the link is %v now, %v", info.Mode(), err)
+	}
+}
