@@ -86,6 +86,9 @@ func ApicurioConverterJars(ctx context.Context) (string, error) {
 	return maven(ctx, "apicurio-converter")
 }
 
+// ConnectClientJars returns the folder with a client of Connect's REST API in Java.
+func ConnectClientJars(ctx context.Context) (string, error) { return maven(ctx, "connect-client") }
+
 func apicurio(ctx context.Context) (string, error) {
 	return install(ctx, "apicurio-"+apicurioVersion, func(ctx context.Context, dir string) error {
 		artifact := "io.apicurio:apicurio-registry-app:" + apicurioVersion + ":tar.gz:all"
