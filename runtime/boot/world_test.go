@@ -38,6 +38,7 @@ type world struct {
 	dataDir  string
 	props    map[string]string // the worker's, over those of configs/worker
 	port     int               // of the worker's id; the same after a restart
+	answers  bool              // at this port: other workers forward requests to it
 	logs     *logBuffer        // of all workers of this world
 
 	*process
@@ -150,7 +151,11 @@ func (w *world) begin() {
 func (w *world) start(before func(p *process)) {
 	w.t.Helper()
 	props := w.workerProps()
-	p := &process{url: fmt.Sprintf("http://127.0.0.1:%d", freePort(w.t)), ended: make(chan error, 1)}
+	port := w.port
+	if !w.answers { // the process before may still have it
+		port = freePort(w.t)
+	}
+	p := &process{url: fmt.Sprintf("http://127.0.0.1:%d", port), ended: make(chan error, 1)}
 	props["listeners"] = p.url
 	cfg, unknown, err := boot.ParseConfig(boot.Distributed, props)
 	if err != nil || len(unknown) > 0 {

@@ -32,43 +32,65 @@ func (r *Registry) managed(props map[string]string) *connectors.Plugin {
 // the connector, its converters, transformations and clients declare as passwords,
 // and undeclared ones whose name says so.
 func (r *Registry) Secrets(props map[string]string) func(key string) bool {
-	own := map[string]bool{} // declared keys: whether they are passwords
-	declare := func(prefix string, specs []configdef.Spec) {
-		for i := range specs {
-			for _, name := range append([]string{specs[i].Name}, specs[i].Aliases...) {
-				own[prefix+name] = specs[i].Type == configdef.Password
-			}
-		}
-	}
+	var scopes []scope
 	if p := r.connectors[r.classes[props[keyClass]]]; p != nil {
-		declare("", p.Spec())
+		scopes = append(scopes, scope{"", r.passwordsOf(p.Class)})
 	}
 	for _, alias := range aliases(props[keyTransforms]) {
-		if p, err := r.Transform(props[keyTransforms+"."+alias+".type"]); err == nil {
-			declare(keyTransforms+"."+alias+".", p.Spec())
+		prefix := keyTransforms + "." + alias + "."
+		if p, err := r.Transform(props[prefix+"type"]); err == nil {
+			scopes = append(scopes, scope{prefix, r.passwordsOf(p.Class)})
 		}
 	}
 	for key, class := range props {
-		if p := r.converters[r.classes[class]]; p != nil && strings.HasSuffix(key, "converter") {
-			declare(key+".", p.Spec())
+		if strings.HasSuffix(key, "converter") && r.converters[r.classes[class]] != nil {
+			scopes = append(scopes, scope{key + ".", r.passwordsOf(r.classes[class])})
 		}
 	}
-	if p := r.managed(props); p != nil {
-		for _, k := range append(p.Managed.Secrets, connectors.ManagedSecrets...) {
-			own[k] = true
-		}
-	}
+	managed := r.managed(props)
 	return func(key string) bool {
-		if secret, declared := own[key]; declared {
-			return secret
+		if managed != nil && (slices.Contains(managed.Managed.Secrets, key) || slices.Contains(connectors.ManagedSecrets, key)) {
+			return true
 		}
-		for client, specs := range clientSpecs() {
-			if name, ok := strings.CutPrefix(key, client+".override."); ok && specs[name] != nil {
-				return specs[name].Type == configdef.Password
+		for _, s := range scopes {
+			if name, ok := strings.CutPrefix(key, s.prefix); ok {
+				if secret, declared := s.keys[name]; declared {
+					return secret
+				}
+			}
+		}
+		for _, client := range []string{"producer", "consumer", "admin"} {
+			if name, ok := strings.CutPrefix(key, client+".override."); ok {
+				if spec := clientSpecs()[client][name]; spec != nil {
+					return spec.Type == configdef.Password
+				}
 			}
 		}
 		return soundsSecret(key)
 	}
+}
+
+// scope is the keys of a plugin where they stand in a configuration.
+type scope struct {
+	prefix string
+	keys   map[string]bool // declared keys: whether they are passwords
+}
+
+// passwordsOf tells of each key that a plugin declares whether it is a password. It
+// is asked for every connector in a list.
+func (r *Registry) passwordsOf(class string) map[string]bool {
+	if known, ok := r.passwords.Load(class); ok {
+		return known.(map[string]bool)
+	}
+	_, specs := r.specs(class)
+	keys := map[string]bool{}
+	for i := range specs {
+		for _, name := range append([]string{specs[i].Name}, specs[i].Aliases...) {
+			keys[name] = specs[i].Type == configdef.Password
+		}
+	}
+	r.passwords.Store(class, keys)
+	return keys
 }
 
 // soundsSecret guesses from the name of a key that nobody declares.

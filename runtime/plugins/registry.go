@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"culvert/configdef"
 	"culvert/connectors"
@@ -36,7 +37,7 @@ const (
 
 var kinds = []Kind{Sink, Source, Transformation, Predicate, Converter, HeaderConverter}
 
-// Registry finds plugins by class or alias. It is immutable.
+// Registry finds plugins by class or alias. What it answers never changes.
 type Registry struct {
 	version    string
 	connectors map[string]*connectors.Plugin // by class
@@ -45,6 +46,7 @@ type Registry struct {
 	predicates map[string]*transforms.PredicatePlugin
 	classes    map[string]string // class or alias -> class
 	list       []Info
+	passwords  sync.Map // class -> map[string]bool, made when first asked for
 }
 
 // Info is one entry of the plugin list. A class that serves as converter and as
