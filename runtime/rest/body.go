@@ -95,10 +95,12 @@ func cutLine(b *bytes.Buffer, by byte) error {
 // readBody reads the whole body. The media type was checked; without one a body
 // is not read, as in Jersey.
 func readBody(r *http.Request) ([]byte, error) {
+	done := stage(r.Context(), "reading the request's body")
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, fmt.Errorf("read the body: %w", err)
 	}
+	done()
 	switch {
 	case len(body) == 0:
 		return nil, badRequest("The body is empty; a JSON document is expected")

@@ -99,7 +99,7 @@ func Serve(ctx context.Context, log *slog.Logger, grace time.Duration, ports ...
 			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 		for _, l := range p.Listeners {
 			group.Go(func() error {
-				if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				if err := server.Serve(jsonListener{l}); !errors.Is(err, http.ErrServerClosed) {
 					return fmt.Errorf("serve REST on %s: %w", l.Addr(), err)
 				}
 				return nil

@@ -132,6 +132,7 @@ func (s *Server) run(h handler) http.Handler {
 		defer cancel()
 		r = r.WithContext(ctx)
 		r.Body = http.MaxBytesReader(w, r.Body, s.MaxBody)
+		s.bound(w)
 		err := s.call(h, w, r)
 		if err != nil && ctx.Err() != nil {
 			if errors.Is(context.Cause(ctx), errTimeout) {
@@ -144,6 +145,16 @@ func (s *Server) run(h handler) http.Handler {
 			s.fail(w, r, err)
 		}
 	})
+}
+
+// bound keeps a client that neither sends nor reads from holding a request for
+// ever. The margin is for the answer that says so: the end of reading cancels the
+// request, and must not come before the timeout does.
+func (s *Server) bound(w http.ResponseWriter) {
+	const margin = time.Second
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Now().Add(s.Timeout + margin)) // a writer of a test may have no connection
+	_ = c.SetWriteDeadline(time.Now().Add(s.Timeout + 30*margin))
 }
 
 var errTimeout = errors.New("request timed out")
