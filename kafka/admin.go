@@ -440,6 +440,10 @@ func (a *Admin) GroupOffsets(ctx context.Context, group string, tps []data.Topic
 	return found, err
 }
 
+// CodeGroupHasMembers is the fault code of a change that a group with members does not
+// allow.
+const CodeGroupHasMembers = "kafka.group_has_members"
+
 // CommitGroupOffsets commits for a group that has no members. With members the
 // error is of class Conflict.
 func (a *Admin) CommitGroupOffsets(ctx context.Context, group string, offsets map[data.TopicPartition]OffsetMeta) error {
@@ -452,7 +456,7 @@ func (a *Admin) CommitGroupOffsets(ctx context.Context, group string, offsets ma
 		})
 	})
 	if fault.Is(err, fault.Fenced) || errors.Is(err, sarama.ErrRebalanceInProgress) {
-		return fault.New(fault.Conflict, "kafka.group_has_members", "group %s has members: %v", group, err)
+		return fault.New(fault.Conflict, CodeGroupHasMembers, "group %s has members: %v", group, err)
 	}
 	return err
 }
@@ -516,7 +520,7 @@ func groupAnswer(what, group string, code sarama.KError) error {
 	case sarama.ErrGroupIDNotFound:
 		return nil
 	case sarama.ErrNonEmptyGroup, sarama.ErrGroupSubscribedToTopic:
-		return fault.New(fault.Conflict, "kafka.group_has_members", "%s: the group has members", what).
+		return fault.New(fault.Conflict, CodeGroupHasMembers, "%s: the group has members", what).
 			WithFix("Stop what consumes as group %s first.", group)
 	}
 	return answered(what, code)

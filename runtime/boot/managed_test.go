@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -62,5 +64,29 @@ func TestDryRunSaysWhatDoesNotAnswer(t *testing.T) {
 	body = w.do(http.MethodPut, "/connectors/x/config?dry_run=true", config, http.StatusOK)
 	if !strings.Contains(string(body), `"valid":false`) || !strings.Contains(string(body), `"value":"[hidden]","error":"Unable to connect to the server."`) || strings.Contains(string(body), "hunter2") {
 		t.Errorf("%s", body)
+	}
+}
+
+// TestDryRunHidesWhatProvidersGive: a dry run must not be a way to read files of the
+// worker.
+func TestDryRunHidesWhatProvidersGive(t *testing.T) {
+	secrets := filepath.Join(t.TempDir(), "secrets.properties")
+	if err := os.WriteFile(secrets, []byte("a=hunter2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, withProps(map[string]string{"config.providers": "file", "config.providers.file.class": "org.apache.kafka.common.config.provider.FileConfigProvider"}))
+	variable := "${file:" + secrets + ":a}"
+	for _, key := range []string{"tasks.max", "batch.size", "connection.password", "connector.class", "value.converter", "errors.tolerance", "producer.override.acks", "my.key"} {
+		config := map[string]string{"connector.class": "FileStreamSource", "topic": "t", "file": "f", key: variable}
+		body := w.do(http.MethodPost, "/connectors?dry_run=true", map[string]any{"name": "x", "config": config}, http.StatusOK)
+		if strings.Contains(string(body), "hunter2") {
+			t.Errorf("%s: %s", key, body)
+		}
+		if key == "tasks.max" && !strings.Contains(string(body), `"value":"`+variable+`"`) {
+			t.Errorf("%s: the value is not shown as it was written: %s", key, body)
+		}
+	}
+	if strings.Contains(w.logs.tail(10000), "hunter2") {
+		t.Error("the log holds a secret")
 	}
 }

@@ -261,7 +261,7 @@ func (h *Herder) AlterOffsets(ctx context.Context, name string, offsets []data.M
 			if f := fault.Of(err); f != nil && f.Code == store.NegativeOffset {
 				return fault.New(fault.Config, f.Code, "Failed to modify offsets for sink connector %s", name).WithFix("%s.", f)
 			}
-			return err
+			return notChanged(err, name, "alter", "connector")
 		}
 		if p, err := h.plugin(c); err == nil && p.CheckOffsets != nil {
 			resolved, err := h.s.Providers.Resolve(c.Config)
@@ -282,7 +282,7 @@ func (h *Herder) AlterOffsets(ctx context.Context, name string, offsets []data.M
 func (h *Herder) ResetOffsets(ctx context.Context, name string) (string, error) {
 	err := h.whileStopped(ctx, name, func(c *store.Connector) error {
 		if h.isSink(c) {
-			return h.s.SinkOffsets.Reset(ctx, h.sinkGroup(c))
+			return notChanged(h.s.SinkOffsets.Reset(ctx, h.sinkGroup(c)), name, "reset", "sink connector")
 		}
 		marks, err := h.s.Offsets.All(ctx, name)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"culvert/fault"
+	"culvert/kafka"
 )
 
 // forward is the error of a request that another worker has to carry out.
@@ -38,6 +39,23 @@ func errStopping() error {
 
 func errExists(name string) error {
 	return fault.New(fault.Conflict, "herder.exists", "Connector %s already exists", name)
+}
+
+// notChanged words an error of changing the offsets of a sink's group as
+// Worker.alterSinkConnectorOffsets and resetSinkConnectorOffsets do, who have two
+// names for a sink.
+func notChanged(err error, name, how, sink string) error {
+	f := fault.Of(err)
+	switch {
+	case err == nil || f != nil && f.Class == fault.Config:
+		return err
+	case f != nil && f.Code == kafka.CodeGroupHasMembers:
+		return fault.New(fault.Fatal, f.Code, "Failed to %[1]s consumer group offsets for connector %[2]s either because its tasks haven't stopped completely yet "+
+			"or the connector was resumed before the request to %[1]s its offsets could be successfully completed. If the connector is in a stopped state, "+
+			"this operation can be safely retried. If it doesn't eventually succeed, the Connect cluster may need to be restarted to get rid of the zombie sink tasks.",
+			how, name)
+	}
+	return &fault.Error{Class: fault.ClassOf(err), Code: "herder.sink_offsets", Err: fault.Because(err, "Failed to %s consumer group offsets for %s %s", how, sink, name)}
 }
 
 // errNotStopped is the sentence of DistributedHerder.modifyConnectorOffsetsChecks.

@@ -9,7 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"culvert/data"
 	"culvert/fault"
+	"culvert/kafka"
 	"culvert/runtime/store"
 )
 
@@ -418,6 +420,38 @@ func TestOffsetsOfStopped(t *testing.T) {
 			"offsets externally, they will need to be manually reset in the system that the connector uses."
 		if msg, err := n.ResetOffsets(ctx, "s"); err != nil || msg != want {
 			t.Error(msg, err)
+		}
+	})
+}
+
+// failingOffsets are the offsets of a group that cannot be changed.
+type failingOffsets struct{ err error }
+
+func (f failingOffsets) All(context.Context, string) ([]data.Mark, error) { return nil, f.err }
+func (f failingOffsets) Alter(context.Context, string, []data.Mark) error { return f.err }
+func (f failingOffsets) Reset(context.Context, string) error              { return f.err }
+
+// TestSinkOffsetsThatCannotBeChanged: Java's sentences, with Java's status.
+func TestSinkOffsetsThatCannotBeChanged(t *testing.T) {
+	inWorld(t, func(_ *world, n *node) {
+		n.create("c", map[string]string{"connector.class": "Sink"}, store.Stopped)
+		for _, c := range []struct {
+			err          error
+			alter, reset string
+		}{
+			{fault.New(fault.Conflict, kafka.CodeGroupHasMembers, "the group has members"),
+				"Failed to alter consumer group offsets for connector c either because its tasks haven't stopped completely yet or the connector was resumed before the request to alter its offsets could be successfully completed. If",
+				"Failed to reset consumer group offsets for connector c either because its tasks haven't stopped completely yet or the connector was resumed before the request to reset its offsets could be successfully completed. If"},
+			{errors.New("no answer"), "Failed to alter consumer group offsets for connector c", "Failed to reset consumer group offsets for sink connector c"},
+			{fault.New(fault.Config, "x", "a wrong partition"), "a wrong partition", "a wrong partition"},
+		} {
+			n.s.SinkOffsets = failingOffsets{c.err}
+			if _, err := n.AlterOffsets(ctx, "c", nil); err == nil || !strings.HasPrefix(err.Error(), c.alter) || fault.Is(err, fault.Conflict) {
+				t.Errorf("%v, want %s", err, c.alter)
+			}
+			if _, err := n.ResetOffsets(ctx, "c"); err == nil || !strings.HasPrefix(err.Error(), c.reset) {
+				t.Errorf("%v, want %s", err, c.reset)
+			}
 		}
 	})
 }

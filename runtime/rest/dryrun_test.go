@@ -176,3 +176,24 @@ func TestPasswordsAreShownByDefault(t *testing.T) {
 		t.Errorf("clients that compare with what they sent see a change: %s", body)
 	}
 }
+
+// TestOwnKeys: a key of ours works, and stands in answers only where it was asked for.
+func TestOwnKeys(t *testing.T) {
+	s := serve(t, newMemory(t))
+	const key = `"name":"culvert.restart.max.attempts"`
+	for path, want := range map[string]bool{
+		"/connector-plugins/FileStreamSource/config": false, "/connector-plugins/FileStreamSource/config?extended=true": true,
+		"/connector-plugins/FileStreamSink/config?extended=true": true, "/connector-plugins/DatagenSource/config?extended=false": false,
+	} {
+		if _, _, body := call(t, s.URL, http.MethodGet, path, ""); bytes.Contains(body, []byte(key)) != want {
+			t.Errorf("%s: the key is there: %v, want %v", path, !want, want)
+		}
+	}
+	for more, want := range map[string]bool{"": false, `,"culvert.restart.max.attempts":"3"`: true, `,"culvert.restart.max.attempts":"-2"`: true} {
+		code, _, body := call(t, s.URL, http.MethodPut, "/connector-plugins/FileStreamSource/config/validate",
+			`{"name":"a","connector.class":"FileStreamSource","topic":"t","file":"f"`+more+`}`)
+		if code != http.StatusOK || bytes.Contains(body, []byte(key)) != want || bytes.Contains(body, []byte("Value must be at least -1")) != strings.Contains(more, "-2") {
+			t.Errorf("%q: %d, the key is there: %v, want %v", more, code, !want, want)
+		}
+	}
+}
