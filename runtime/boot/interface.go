@@ -32,22 +32,21 @@ func interfaceKeys() []key {
 		text("rest.advertised.host.name", "", "Host that other workers reach this one at.", configdef.Str(func(c *Config) *string { return &c.AdvertisedHost })),
 		number("rest.advertised.port", "0", "Port that other workers reach this one at; 0: that of the listener.", 0, configdef.Num(func(c *Config) *int { return &c.AdvertisedPort })),
 		text("rest.advertised.listener", "", "Protocol of the listener that other workers use: http or https; unset: http where there is one.", configdef.Str(func(c *Config) *string { return &c.AdvertisedListener })),
-		text("access.control.allow.origin", "", "Value of Access-Control-Allow-Origin.", configdef.Str(func(c *Config) *string { return &c.AllowOrigin })),
+		checked("access.control.allow.origin", "Origins whose pages may use the API, separated by commas: http://ui.example, http://*.example, *, or a regular expression.",
+			rest.CheckOrigins, configdef.Str(func(c *Config) *string { return &c.AllowOrigin })),
 		text("access.control.allow.methods", "", "Methods that cross-origin requests may use.", configdef.Str(func(c *Config) *string { return &c.AllowMethods })),
-		responseHeaders(),
+		checked("response.http.headers.config", "Headers for every answer: [set|add|setDate|addDate] name:value, separated by commas.",
+			func(text string) error { _, err := rest.ParseHeaders(text); return err }, configdef.Str(func(c *Config) *string { return &c.ResponseHeaders })),
 		list("rest.extension.classes", "", "Extensions of the REST API: "+basicAuthExtension+".", configdef.Strs(func(c *Config) *[]string { return &c.Extensions })),
 		text(jaasProperty, "", "The JAAS file of that extension, with an entry KafkaConnect; unset: what the same system property in KAFKA_OPTS says.",
 			configdef.Str(func(c *Config) *string { return &c.JaasFile })),
 	}
 }
 
-func responseHeaders() key {
-	k := text("response.http.headers.config", "", "Headers for every answer: [set|add|setDate|addDate] name:value, separated by commas.",
-		configdef.Str(func(c *Config) *string { return &c.ResponseHeaders }))
-	k.Check = func(_ string, v configdef.Parsed) error {
-		_, err := rest.ParseHeaders(v.Text)
-		return err
-	}
+// checked is a text that check knows to be right.
+func checked(name, doc string, check func(text string) error, into func(*Config, configdef.Parsed)) key {
+	k := text(name, "", doc, into)
+	k.Check = func(_ string, v configdef.Parsed) error { return check(v.Text) }
 	return k
 }
 

@@ -175,8 +175,8 @@ func (s *Secrets) Error(err error) error {
 
 // Unresolve puts variables back into configurations that were made of a resolved
 // one: what is written to the config topic never holds a value of a provider
-// (AbstractHerder.reverseTransform, which leaves values that only begin with a
-// variable). A value that was taken over under another name is put back as well.
+// (AbstractHerder.reverseTransform). A value that was taken over under another name
+// is put back as well.
 func (s *Secrets) Unresolve(configs []map[string]string) []map[string]string {
 	if s == nil || len(s.raw) == 0 {
 		return configs

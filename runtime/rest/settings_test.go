@@ -288,3 +288,25 @@ func TestExpiredCertificate(t *testing.T) {
 		client.CloseIdleConnections()
 	}
 }
+
+func TestAllowedOrigins(t *testing.T) {
+	s := serve(t, newMemory(t), func(c *rest.Config) {
+		c.AllowOrigin = `http://ui.example, http://*.wild.example,https://.*\.regex\.example`
+	})
+	for origin, want := range map[string]bool{
+		"http://ui.example": true, "HTTP://UI.EXAMPLE": true, "http://a.wild.example": true, "https://a.b.regex.example": true,
+		"http://ui.example.evil": false, "http://uixexample": false, "https://ui.example": false, "https://aregexxexample": false, "null": false,
+	} {
+		_, h, _ := call(t, s.URL, "GET", "/connectors", "", "Origin", origin)
+		if got := h.Get("Access-Control-Allow-Origin"); (got == origin) != want || got != "" && got != origin {
+			t.Errorf("%s: %q, want allowed %v", origin, got, want)
+		}
+	}
+	if rest.CheckOrigins("*,http://a") != nil || rest.CheckOrigins("http://(") == nil {
+		t.Error("CheckOrigins")
+	}
+	all := serve(t, newMemory(t), func(c *rest.Config) { c.AllowOrigin = "*" })
+	if _, h, _ := call(t, all.URL, "GET", "/connectors", "", "Origin", "https://any.example"); h.Get("Access-Control-Allow-Origin") != "https://any.example" {
+		t.Error("*", h)
+	}
+}
