@@ -56,13 +56,13 @@ func (o *securityOptions) blameTLS(err error) (key, fix string) {
 	case errors.As(err, &invalid):
 		return o.trustKey, "Let the broker have a certificate that is valid now and for servers, signed by an authority in %s."
 	case errors.As(err, &authority), errors.As(err, &verify):
-		return o.trustKey, "Put the certificate of the authority that has signed the broker's into %s, in PEM form with ssl.truststore.type=PEM."
+		return o.trustKey, "Put the certificate of the authority that has signed the broker's into %s."
 	case errors.As(err, &record):
 		return "security.protocol", "Set %s to that of the broker's listener, which does not speak TLS, or name another listener in bootstrap.servers."
 	case !alertOfCertificate(err):
 		return "", ""
 	case len(o.tls.Certificates) == 0:
-		return o.proofKey, "The broker asks for a certificate: set %s to a file with a private key and its certificate chain in PEM form, and ssl.keystore.type=PEM."
+		return o.proofKey, "The broker asks for a certificate: set %s to a key store with a private key and its certificate chain."
 	}
 	return o.proofKey, "Give %s a certificate that the broker's truststore accepts."
 }

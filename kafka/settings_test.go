@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -185,6 +186,45 @@ func certificate(t *testing.T, name string) (chain, key string, pair tls.Certifi
 		t.Fatal(err)
 	}
 	return chain, key, pair
+}
+
+// TestStoresOfJava: connections with the stores that users of the Java clients have.
+func TestStoresOfJava(t *testing.T) {
+	const dir = "../keystore/testdata/"
+	pair, err := tls.LoadX509KeyPair(dir+"server.pem", dir+"server.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := os.ReadFile(dir + "authority.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients := x509.NewCertPool()
+	clients.AppendCertsFromPEM(authority)
+	cluster := fakeCluster(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert}))
+	trust := []string{"security.protocol", "SSL", "ssl.truststore.password", "in-the-store", "ssl.keystore.password", "in-the-store"}
+	for name, c := range map[string]struct {
+		props []string
+		ok    bool
+	}{
+		"JKS": {[]string{"ssl.truststore.location", dir + "truststore.jks", "ssl.keystore.location", dir + "server.jks", "ssl.key.password", "of-the-key"}, true},
+		"PKCS12": {[]string{"ssl.truststore.location", dir + "truststore.p12", "ssl.truststore.type", "PKCS12",
+			"ssl.keystore.location", dir + "server.p12", "ssl.keystore.type", "PKCS12"}, true},
+		"without a key":        {[]string{"ssl.truststore.location", dir + "truststore.p12"}, false},
+		"without an authority": {[]string{"ssl.keystore.location", dir + "server.p12"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := within(t)
+			a, err := OpenAdmin(ctx, settings(cluster, append(slices.Clone(trust), c.props...)...))
+			if err == nil {
+				_, err = a.ClusterID(ctx)
+				a.Close()
+			}
+			if (err == nil) != c.ok || !c.ok && !fault.Is(err, fault.Config) {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 func TestTLS(t *testing.T) {
