@@ -279,7 +279,7 @@ func (b *building) build(ctx context.Context) error {
 	})
 	b.closers = append(b.closers, b.closeWorker)
 	s.Worker = b.worker
-	s.MaxRestarts = b.worker.MaxRestarts
+	s.MaxRestarts, s.CheckTasks = b.worker.MaxRestarts, b.worker.CheckTasks
 	b.validator.Inputs, b.validator.Reach = b.worker.CheckInputs, b.worker.Reach
 	if b.Mode == Standalone {
 		b.herder, err = herder.NewStandalone(s)

@@ -78,6 +78,10 @@ type Settings struct {
 	// restarted by itself: 0 never, below 0 without end. Nil: never.
 	MaxRestarts func(props map[string]string) int
 
+	// CheckTasks says whether a connector may have that many tasks (tasks.max.enforce).
+	// What stands in the config topic may be from a worker that did not ask. Nil: it may.
+	CheckTasks func(connector string, props map[string]string, tasks int) error
+
 	// OnLogger is told the cluster-wide log levels that were set.
 	OnLogger func(logger, level string)
 	// TrackTopics: topic.tracking.enable.

@@ -32,7 +32,7 @@ type attempts struct {
 // restartLater plans the next automatic restart of a task that has just failed.
 func (h *Herder) restartLater(t group.Task, r *taskRun) {
 	c := h.s.Config.Snapshot().Connectors[t.Connector]
-	if c == nil || r.foreign || h.s.MaxRestarts == nil || h.closing {
+	if c == nil || r.refused || h.s.MaxRestarts == nil || h.closing {
 		return
 	}
 	limit := h.s.MaxRestarts(c.Config)

@@ -107,3 +107,19 @@ func TestAutomaticRestartWithoutEnd(t *testing.T) {
 		n.close()
 	})
 }
+
+// TestTooManyTasks: task configs that another worker has committed fail when there
+// are more than tasks.max allows, and none of them starts.
+func TestTooManyTasks(t *testing.T) {
+	inWorld(t, func(w *world, n *node) {
+		two := []map[string]string{{"task.class": "x"}, {"task.class": "x"}}
+		n.make = func(string, map[string]string) ([]map[string]string, error) { return two, nil }
+		n.create("c", source("culvert.restart.max.attempts", "-1"), "")
+		n.expect("")
+		w.expectStates("status-task-c-1", "FAILED")
+		pass(time.Minute)
+		n.expect("") // and nobody tries again
+		n.create("d", source("tasks.max.enforce", "false"), "")
+		n.expect("start d-0, start d-1")
+	})
+}

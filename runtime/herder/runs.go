@@ -19,7 +19,7 @@ type taskRun struct {
 	// failed: it stays here so that it is not started again before its config, its
 	// owner or a user wants it.
 	failed     bool
-	foreign    bool            // of a class that this worker lacks; it never saw the worker
+	refused    bool            // of a class that this worker lacks, or one of too many; it never saw the worker
 	restarting bool            // stopped by a restart request, which says RESTARTING
 	stopped    <-chan struct{} // of StopTask; nil: not asked to stop
 	done       chan struct{}   // closed when the loop has dealt with the end
@@ -31,9 +31,16 @@ func (h *Herder) startTask(t group.Task, c *store.Connector) {
 	p, err := h.plugin(c)
 	if err != nil {
 		// Another worker's class: nothing to run here, and nothing to rewrite.
-		r.foreign = true
+		r.refused = true
 		h.taskReported(t, store.StateFailed, fault.Explain(err))
 		return
+	}
+	if h.s.CheckTasks != nil {
+		if err := h.s.CheckTasks(t.Connector, c.Applied, len(c.Tasks)); err != nil {
+			r.refused = true
+			h.taskReported(t, store.StateFailed, fault.Explain(err))
+			return
+		}
 	}
 	r.version = p.Version
 	h.s.Worker.StartTask(t.Connector, t.Task, c.Applied, c.Tasks[t.Task], r.paused)
@@ -47,7 +54,7 @@ func (h *Herder) stopTask(t group.Task) {
 	if r.stopped != nil {
 		return
 	}
-	if r.stopped = closed; !r.foreign {
+	if r.stopped = closed; !r.refused {
 		r.stopped = h.s.Worker.StopTask(t.Connector, t.Task)
 	}
 	h.job(func(context.Context) func() {

@@ -147,7 +147,7 @@ func (w *world) start(id string, standalone bool) *node {
 	}
 	n.conf = conf
 	s := Settings{WorkerID: id, URL: "http://" + id, ClusterID: "cluster", Config: conf, Statuses: statuses, Offsets: offsets,
-		Worker: n, Plugin: plugin, TrackTopics: true, MaxRestarts: maxRestarts, Log: w.log.With("worker", id)}
+		Worker: n, Plugin: plugin, TrackTopics: true, MaxRestarts: maxRestarts, CheckTasks: checkTasks, Log: w.log.With("worker", id)}
 	if standalone {
 		n.Herder, err = NewStandalone(s)
 	} else {
@@ -170,6 +170,13 @@ func (n *node) close() {
 	if err := <-n.done; err != nil {
 		n.w.t.Errorf("worker %s: %v", n.id, err)
 	}
+}
+
+func checkTasks(_ string, props map[string]string, tasks int) error {
+	if most, err := strconv.Atoi(props["tasks.max"]); err == nil && tasks > most && props["tasks.max.enforce"] != "false" {
+		return fault.New(fault.Fatal, "test.too_many", "generated %d tasks, which is greater than %d", tasks, most)
+	}
+	return nil
 }
 
 func maxRestarts(props map[string]string) int {

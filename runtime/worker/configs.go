@@ -66,6 +66,16 @@ func (w *Worker) taskConfigs(connector string, props map[string]string) ([]map[s
 	return configs, nil
 }
 
+// CheckTasks is Java's look at tasks.max.enforce before a task starts
+// (Worker.startTask), with the error that it has when they are made.
+func (w *Worker) CheckTasks(connector string, props map[string]string, tasks int) error {
+	keys, err := parseConnector(w.adapt(props))
+	if err != nil {
+		return nil // the task says what is wrong
+	}
+	return checkTasksMax(connector, tasks, &keys, slog.New(slog.DiscardHandler)) // it was warned about when they were made
+}
+
 // MaxRestarts is how often a failed task of the connector is restarted by itself: 0
 // never, below 0 without end.
 func (w *Worker) MaxRestarts(props map[string]string) int {
