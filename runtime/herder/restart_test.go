@@ -1,6 +1,7 @@
 package herder
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,5 +122,29 @@ func TestTooManyTasks(t *testing.T) {
 		n.expect("") // and nobody tries again
 		n.create("d", source("tasks.max.enforce", "false"), "")
 		n.expect("start d-0, start d-1")
+	})
+}
+
+// TestEveryStateHasItsVersion: also those between a stop and the start after it, which
+// a client that restarts twice is shown.
+func TestEveryStateHasItsVersion(t *testing.T) {
+	inWorld(t, func(w *world, n *node) {
+		n.create("c", source(), "")
+		if err := n.RestartConnector(ctx, "c"); err != nil {
+			t.Fatal(err)
+		}
+		settle()
+		if _, err := n.Restart(ctx, store.Restart{Connector: "c", IncludeTasks: true}); err != nil {
+			t.Fatal(err)
+		}
+		settle()
+		w.expectStates("status-connector-c", "RUNNING UNASSIGNED RUNNING UNASSIGNED RESTARTING RUNNING")
+		w.status.mu.Lock()
+		defer w.status.mu.Unlock()
+		for _, m := range w.status.records {
+			if m.Value != nil && strings.HasPrefix(string(m.Key), "status-") && !strings.Contains(string(m.Value), `"version":"4.3.1"`) {
+				t.Errorf("%s: %s", m.Key, m.Value)
+			}
+		}
 	})
 }

@@ -87,7 +87,7 @@ func (h *Herder) taskStopped(t group.Task, r *taskRun) {
 	}
 	delete(h.tasks, t)
 	if !r.failed {
-		h.say(t.Connector, t.Task, store.StateUnassigned, "", "")
+		h.say(t.Connector, t.Task, store.StateUnassigned, "", r.version)
 	}
 	c := h.s.Config.Snapshot().Connectors[t.Connector]
 	switch {
@@ -96,7 +96,7 @@ func (h *Herder) taskStopped(t group.Task, r *taskRun) {
 		h.forgetAttempts(t)
 		h.restarted.forget(t)
 	case r.restarting:
-		h.say(t.Connector, t.Task, store.StateRestarting, "", "")
+		h.say(t.Connector, t.Task, store.StateRestarting, "", r.version)
 	}
 	h.forgetTopics(t.Connector, c)
 	close(r.done)
@@ -140,19 +140,23 @@ func (h *Herder) forgetTopics(connector string, c *store.Connector) {
 
 // connectorRun is a connector of this worker. A connector runs no code of its own
 // here, unlike Java's: it is checked, and it has a status.
-type connectorRun struct{ wantConnector }
+type connectorRun struct {
+	wantConnector
+	version string // of the plugin; empty for a class that this worker lacks
+}
 
 // startConnector checks the connector and says how it is. The class is looked up
 // whatever the target state: a connector that this worker knows nothing of is
 // FAILED, and otherwise left as it is.
 func (h *Herder) startConnector(c *store.Connector) {
-	r := &connectorRun{wantConnector{seq: c.ConfigSeq, target: c.Target}}
+	r := &connectorRun{wantConnector: wantConnector{seq: c.ConfigSeq, target: c.Target}}
 	h.connectors[c.Name] = r
 	p, err := h.plugin(c)
 	if err != nil {
 		h.say(c.Name, store.ConnectorTask, store.StateFailed, fault.Explain(err), "")
 		return
 	}
+	r.version = p.Version
 	h.sayConnector(c, r, p.Version)
 }
 
@@ -226,8 +230,9 @@ func code(err error) string {
 }
 
 func (h *Herder) stopConnector(name string) {
+	version := h.connectors[name].version
 	delete(h.connectors, name)
-	h.say(name, store.ConnectorTask, store.StateUnassigned, "", "")
+	h.say(name, store.ConnectorTask, store.StateUnassigned, "", version)
 	c := h.s.Config.Snapshot().Connectors[name]
 	if c == nil {
 		h.statuses.put(store.Update{Connector: name, Task: store.ConnectorTask, Delete: true})
@@ -268,9 +273,10 @@ func (h *Herder) restartConnector(name string, requested bool) bool {
 	if h.connectors[name] == nil || c == nil {
 		return false
 	}
+	version := h.connectors[name].version
 	h.stopConnector(name)
 	if requested {
-		h.say(name, store.ConnectorTask, store.StateRestarting, "", "")
+		h.say(name, store.ConnectorTask, store.StateRestarting, "", version)
 	}
 	delete(h.configured, name)
 	h.startConnector(c)
