@@ -49,6 +49,8 @@ func TestLoggers(t *testing.T) {
 	w.produce(w.rowsOf("in", "a")...)
 	awaitLine("level=DEBUG", `msg="batch written"`, "logger="+sinkTask)
 	awaitLine("level=DEBUG", `msg="offsets committed"`, "logger="+sinkTask)
+	w.get("/connectors/nobody")
+	awaitLine("level=DEBUG", "msg=request", "method=GET", "path=/connectors/nobody", "status=404", "logger=org.apache.kafka.connect.runtime.rest.RestServer")
 	set(sinkTask, "WARN", "")
 	before := strings.Count(w.logs.String(), `msg="batch written"`)
 	w.produce(w.rowsOf("in", "b")...)

@@ -69,6 +69,7 @@ func (v *Validator) Validate(ctx context.Context, q Request) (*Answer, error) {
 		return nil, v.Secrets.Error(err)
 	}
 	secrets := resolved.Secrets.With(v.Secrets)
+	defer secrets.Panic()
 	a, err := v.validate(ctx, resolved.Props, q)
 	if err != nil {
 		return nil, secrets.Error(err)

@@ -168,6 +168,26 @@ func TestSecretsInErrors(t *testing.T) {
 	}
 }
 
+func TestSecretsInPanics(t *testing.T) {
+	p := providersOf(t, workerProps("", nil), "PW=tr0ub4dor")
+	r, err := p.Resolve(map[string]string{"pw": "${env:PW}"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var none *providers.Secrets
+	for want, s := range map[string]*providers.Secrets{"${env:PW} is odd": r.Secrets, "tr0ub4dor is odd": none} {
+		func() {
+			defer func() {
+				if got := recover(); got != want {
+					t.Errorf("%v, want %s", got, want)
+				}
+			}()
+			defer s.Panic()
+			panic("tr0ub4dor is odd")
+		}()
+	}
+}
+
 func TestSecretsInTheLog(t *testing.T) {
 	p := providersOf(t, workerProps("", nil), "PW=tr0ub4dor")
 	r, err := p.Resolve(map[string]string{"pw": "${env:PW}"})

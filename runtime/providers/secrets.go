@@ -3,6 +3,7 @@ package providers
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/url"
@@ -171,6 +172,17 @@ func (s *Secrets) Error(err error) error {
 	}
 	clean.Err = fault.Because(causes, "%s", text)
 	return clean
+}
+
+// Panic is deferred around code of plugins whose panics somebody else shows: the
+// same panic goes on without secrets.
+func (s *Secrets) Panic() {
+	if p := recover(); p != nil {
+		if s.Any() {
+			p = s.Redact(fmt.Sprint(p))
+		}
+		panic(p)
+	}
 }
 
 // Unresolve puts variables back into configurations that were made of a resolved

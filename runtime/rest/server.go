@@ -133,6 +133,13 @@ func (s *Server) run(h handler) http.Handler {
 		r = r.WithContext(ctx)
 		r.Body = http.MaxBytesReader(w, r.Body, s.MaxBody)
 		s.bound(w)
+		if s.Log.Enabled(ctx, slog.LevelDebug) {
+			seen := &seen{ResponseWriter: w, status: http.StatusOK}
+			defer func(begun time.Time) {
+				s.Log.Debug("request", "method", r.Method, "path", r.URL.EscapedPath(), "from", r.RemoteAddr, "status", seen.status, "took", time.Since(begun))
+			}(time.Now())
+			w = seen
+		}
 		err := s.call(h, w, r)
 		if err != nil && ctx.Err() != nil {
 			if errors.Is(context.Cause(ctx), errTimeout) {
@@ -146,6 +153,20 @@ func (s *Server) run(h handler) http.Handler {
 		}
 	})
 }
+
+// seen remembers the status of an answer, for the log.
+type seen struct {
+	http.ResponseWriter
+	status int
+}
+
+func (s *seen) WriteHeader(status int) {
+	s.status = status
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (s *seen) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // bound keeps a client that neither sends nor reads from holding a request for
 // ever. The margin is for the answer that says so: the end of reading cancels the

@@ -23,9 +23,11 @@ func (w *Worker) TaskConfigs(connector string, props map[string]string) ([]map[s
 	if err != nil {
 		return nil, w.cfg.Secrets.Error(err)
 	}
+	secrets := resolved.Secrets.With(w.cfg.Secrets)
+	defer secrets.Panic()
 	configs, err := w.taskConfigs(connector, resolved.Props)
 	if err != nil {
-		return nil, resolved.Secrets.With(w.cfg.Secrets).Error(err)
+		return nil, secrets.Error(err)
 	}
 	return resolved.Secrets.Unresolve(configs), nil
 }
