@@ -66,6 +66,9 @@ type GroupConfig struct {
 	// when the next rebalance comes. Errors of class Fatal and Config end Run;
 	// after others the member joins again, with back-off.
 	Assigned func(ctx context.Context, g Generation, assignment []byte) error
+	// Observe is told how long the coordinator took to answer a request without an
+	// error: "heartbeat", "join" or "sync". It must not block; nil: nobody asks.
+	Observe func(request string, took time.Duration)
 }
 
 // Group is one membership in a group, over a client of its own.
@@ -255,6 +258,13 @@ func (g *Group) Generation() (Generation, bool) {
 	return g.generation, g.stands
 }
 
+// observe tells of a request that was answered.
+func (g *Group) observe(request string, begun time.Time, err error) {
+	if err == nil && g.config.Observe != nil {
+		g.config.Observe(request, time.Since(begun))
+	}
+}
+
 func (g *Group) current() Generation {
 	gen, _ := g.Generation()
 	return gen
@@ -348,7 +358,9 @@ func (g *Group) beat(ctx context.Context, happened chan<- event) error {
 			return nil
 		}
 		wait = g.config.HeartbeatInterval
+		begun := time.Now()
 		err := g.once(ctx, g.heartbeat)
+		g.observe("heartbeat", begun, err)
 		code, _ := kerror(err)
 		switch {
 		case err == nil:

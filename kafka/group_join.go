@@ -48,7 +48,9 @@ func (g *Group) joinOnce(ctx context.Context) ([]byte, error) {
 	case <-g.rejoin:
 	default:
 	}
+	begun := time.Now()
 	joined, err := g.sendJoin(ctx)
+	g.observe("join", begun, err)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +69,9 @@ func (g *Group) joinOnce(ctx context.Context) ([]byte, error) {
 		// new id in the old one's place.
 		gen.Leader, gen.LeaderID = true, gen.MemberID
 	}
+	begun = time.Now()
 	assignment, err := g.sendSync(ctx, gen, shares)
+	g.observe("sync", begun, err)
 	if err != nil {
 		return nil, err
 	}

@@ -159,6 +159,9 @@ func (s *Store) spoiled(l *Local) bool {
 	return lost
 }
 
+// MemoryBytes is what all windows hold in memory.
+func (s *Store) MemoryBytes() int64 { return s.bytes.Load() }
+
 // warnOnce says, once in the life of the Store, that memory is over its bound and
 // there is no disk to spill to.
 func (s *Store) warnOnce() {

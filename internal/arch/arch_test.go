@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"configdef":       {"fault"},
 	"runtime/plugins": {"runtime/providers"},
 	"data":            {"fault"},
+	"runtime/task":    {"runtime/metrics"},
 }
 
 // only names the folders that alone may import a module.
@@ -47,6 +48,8 @@ var only = map[string][]string{
 	"github.com/gorilla/mux":                     {"runtime/rest"},
 	"github.com/spf13/cobra":                     {"cmd/culvert"},
 	"github.com/magiconair/properties":           {"runtime/boot", "runtime/providers"},
+	"github.com/prometheus/client_golang":        {"runtime/metrics"},
+	"github.com/prometheus/common":               {"runtime/metrics"},
 	"github.com/twmb/franz-go/pkg/kfake":         nil, // tests only
 	"github.com/twmb/franz-go/pkg/sr":            nil, // tests only
 }

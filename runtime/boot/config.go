@@ -10,6 +10,7 @@ import (
 
 	"culvert/configdef"
 	"culvert/fault"
+	"culvert/runtime/metrics"
 	"culvert/runtime/plugins"
 	"culvert/runtime/providers"
 )
@@ -55,10 +56,12 @@ type Config struct {
 	TopicTracking    bool
 	TopicReset       bool
 	MaskPasswords    bool
+	Sampling         metrics.Sampling
 
 	// The REST interface.
 	Listeners          []string
 	AdminListeners     []string
+	MetricsListeners   []string
 	AdminElsewhere     bool // admin.listeners is set, be it to nothing
 	AdvertisedHost     string
 	AdvertisedPort     int
@@ -155,6 +158,8 @@ func common() []key {
 		flag("topic.tracking.enable", "true", "Whether the topics that a connector uses are recorded.", configdef.Flag(func(c *Config) *bool { return &c.TopicTracking })),
 		flag("topic.tracking.allow.reset", "true", "Whether that record may be reset by REST.", configdef.Flag(func(c *Config) *bool { return &c.TopicReset })),
 		flag("rest.mask.passwords", "false", "Whether answers of the REST API hide the values of passwords; sent back, a hidden value stands for the stored one.", configdef.Flag(func(c *Config) *bool { return &c.MaskPasswords })),
+		number("metrics.sample.window.ms", "30000", "Time that one sample of a rate, an average or a maximum covers, in milliseconds.", 0, func(c *Config, v configdef.Parsed) { c.Sampling.Window = time.Duration(v.Int) * time.Millisecond }),
+		number("metrics.num.samples", "2", "How many samples a rate, an average or a maximum is made of.", 1, configdef.Num(func(c *Config) *int { return &c.Sampling.Samples })),
 		flag("topic.creation.enable", "true", "Whether sources may create topics by topic.creation.* (KIP-158).", nil),
 		overridePolicy(),
 		text("culvert.data.dir", defaultDataDir, "Folder for the state of joins and for caches; empty: memory only.", configdef.Str(func(c *Config) *string { return &c.DataDir })),

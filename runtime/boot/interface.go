@@ -29,6 +29,7 @@ func interfaceKeys() []key {
 		def(configdef.Spec{Name: "admin.listeners", Type: configdef.List, Importance: configdef.Low,
 			Doc: "Addresses of /admin/loggers; unset: those of listeners; empty: nowhere."},
 			func(c *Config, v configdef.Parsed) { c.AdminElsewhere, c.AdminListeners = true, v.List }),
+		list("metrics.listener", "", "Addresses of /metrics; unset: those of listeners.", configdef.Strs(func(c *Config) *[]string { return &c.MetricsListeners })),
 		text("rest.advertised.host.name", "", "Host that other workers reach this one at.", configdef.Str(func(c *Config) *string { return &c.AdvertisedHost })),
 		number("rest.advertised.port", "0", "Port that other workers reach this one at; 0: that of the listener.", 0, configdef.Num(func(c *Config) *int { return &c.AdvertisedPort })),
 		text("rest.advertised.listener", "", "Protocol of the listener that other workers use: http or https; unset: http where there is one.", configdef.Str(func(c *Config) *string { return &c.AdvertisedListener })),
@@ -53,7 +54,7 @@ func checked(name, doc string, check func(text string) error, into func(*Config,
 // checkListeners looks at the form of addresses and at what refers to them.
 func checkListeners(c *Config, r *configdef.Report) {
 	var protocols []string
-	for key, all := range map[string][]string{"listeners": c.Listeners, "admin.listeners": c.AdminListeners} {
+	for key, all := range map[string][]string{"listeners": c.Listeners, "admin.listeners": c.AdminListeners, "metrics.listener": c.MetricsListeners} {
 		for _, l := range all {
 			a, err := rest.ParseAddress(l)
 			if err != nil {
@@ -85,12 +86,12 @@ const (
 // restInterface is the REST interface as the worker's properties describe it, with
 // the files that they name read.
 type restInterface struct {
-	main, admin         []rest.Address
-	secure, secureAdmin *tls.Config // nil: no listener needs it
-	advertised          int         // index in main
-	headers             rest.Headers
-	users               *rest.Users
-	forward             *http.Client
+	main, admin, metrics               []rest.Address
+	secure, secureAdmin, secureMetrics *tls.Config // nil: no listener needs it
+	advertised                         int         // index in main
+	headers                            rest.Headers
+	users                              *rest.Users
+	forward                            *http.Client
 }
 
 // readInterface reads keystores and users. All errors are told at once.
@@ -108,9 +109,13 @@ func readInterface(c *Config) (*restInterface, error) {
 	fail(err)
 	i.admin, err = addresses("admin.listeners", c.AdminListeners)
 	fail(err)
+	i.metrics, err = addresses("metrics.listener", c.MetricsListeners)
+	fail(err)
 	i.secure, err = secureFor(i.main, c.Props, "listeners.https.")
 	fail(err)
 	i.secureAdmin, err = secureFor(i.admin, c.Props, "admin.listeners.https.")
+	fail(err)
+	i.secureMetrics, err = secureFor(i.metrics, c.Props, "listeners.https.")
 	fail(err)
 	i.advertised = advertisedListener(i.main, c.AdvertisedListener)
 	i.headers, err = rest.ParseHeaders(c.ResponseHeaders)

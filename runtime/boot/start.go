@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"culvert/fault"
 	"culvert/kafka"
 	"culvert/runtime/herder"
+	"culvert/runtime/metrics"
 	"culvert/runtime/plugins"
 	"culvert/runtime/rest"
 	"culvert/runtime/store"
@@ -122,6 +124,11 @@ func start(ctx context.Context, o Options) (*Worker, error) {
 		closeAll(listeners)
 		return nil, err
 	}
+	scraped, err := rest.Listen(ctx, "metrics.listener", face.metrics, face.secureMetrics)
+	if err != nil {
+		closeAll(append(listeners, admins...))
+		return nil, err
+	}
 	protocol, id := face.advertise(&o.Config, listeners)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	w := &Worker{url: protocol + "://" + id, log: o.Log, cancel: cancel, done: make(chan struct{})}
@@ -130,7 +137,7 @@ func start(ctx context.Context, o Options) (*Worker, error) {
 	go func() {
 		defer close(w.done)
 		defer cancel()
-		w.err = o.Config.Secrets.Error(b.run(run, listeners, admins))
+		w.err = o.Config.Secrets.Error(b.run(run, &ports{{listeners: listeners}, {listeners: admins}, {listeners: scraped}}))
 	}()
 	o.Log.Info("culvert listens", "url", w.url, "mode", string(o.Mode), "version", Version().Culvert, "bootstrap.servers", o.Config.Bootstrap)
 	return w, nil
@@ -195,25 +202,34 @@ type building struct {
 	validator *plugins.Validator
 	herder    *herder.Herder
 	worker    *worker.Worker
+	stats     *metrics.Worker
 	closers   []func() error
+}
+
+// ports are the listeners of listeners, admin.listeners and metrics.listener. What
+// answers there stands behind a gate until the worker has reached Kafka.
+type ports [3]struct {
+	gate      rest.Gate
+	listeners []net.Listener
 }
 
 // run owns everything: it starts the interface, builds the worker, runs it until
 // ctx ends, and takes it all down again.
-func (b *building) run(ctx context.Context, listeners, admins []net.Listener) error {
-	gate, adminGate := &rest.Gate{}, &rest.Gate{}
+func (b *building) run(ctx context.Context, open *ports) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
-	go func() {
-		served <- rest.Serve(serving, b.javaLog("rest.RestServer"), time.Second, rest.Port{Handler: gate, Listeners: listeners}, rest.Port{Handler: adminGate, Listeners: admins})
-	}()
-	err := b.work(ctx, gate, adminGate)
+	var gates []rest.Port
+	for i := range open {
+		gates = append(gates, rest.Port{Handler: &open[i].gate, Listeners: open[i].listeners})
+	}
+	go func() { served <- rest.Serve(serving, b.javaLog("rest.RestServer"), time.Second, gates...) }()
+	err := b.work(ctx, open)
 	stop()
 	return errors.Join(err, <-served)
 }
 
 // work builds the worker, opens the gate to it, and runs it until ctx ends.
-func (b *building) work(ctx context.Context, gate, adminGate *rest.Gate) error {
+func (b *building) work(ctx context.Context, open *ports) error {
 	defer b.close()
 	if err := b.build(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -221,13 +237,19 @@ func (b *building) work(ctx context.Context, gate, adminGate *rest.Gate) error {
 		}
 		return err
 	}
+	exporter, err := metrics.NewExporter(b.stats, b.scrape)
+	if err != nil {
+		return err
+	}
 	server := rest.New(rest.Config{
 		Herder: b.herder, Validator: b.validator, Version: ConnectVersion, Commit: Version().Commit, Loggers: b.Loggers, Log: b.javaLog("rest.RestServer"),
 		TopicTracking: b.Config.TopicTracking, TopicReset: b.Config.TopicReset, MaskPasswords: b.Config.MaskPasswords, AllowOrigin: b.Config.AllowOrigin, AllowMethods: b.Config.AllowMethods,
 		Users: b.face.users, Headers: b.face.headers, AdminElsewhere: b.Config.AdminElsewhere, Forward: b.face.forward,
+		Metrics: exporter, MetricsElsewhere: len(b.face.metrics) > 0,
 	})
-	gate.Open(server)
-	adminGate.Open(server.Admin())
+	for i, handler := range [...]http.Handler{server, server.Admin(), server.MetricsOnly()} {
+		open[i].gate.Open(handler)
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return b.herder.Run(ctx) })
 	g.Go(func() error { return b.createConnectors(ctx) })
@@ -261,7 +283,9 @@ func (b *building) build(ctx context.Context) error {
 		return err
 	}
 	b.closers = append(b.closers, admin.Close)
+	b.stats = metrics.NewWorker(b.Config.Sampling)
 	s := herder.Settings{
+		Stats:    b.stats,
 		WorkerID: b.id, URL: b.url, ClusterID: clusterID, Plugin: b.plugin, SinkOffsets: sinkOffsets{admin}, Providers: b.Config.Providers,
 		TrackTopics: b.Config.TopicTracking, StopTimeout: b.Config.ShutdownTimeout + 2*time.Second, Log: b.javaLog(herderLogger[b.Mode]),
 	}
@@ -272,6 +296,7 @@ func (b *building) build(ctx context.Context) error {
 		return err
 	}
 	b.worker = worker.New(worker.Config{
+		Stats: b.stats, Sampling: b.Config.Sampling,
 		ID: b.id, Plugins: b.registry, Props: b.Config.Props, ClusterGroup: b.Config.GroupID, DataDir: b.Config.DataDir,
 		Offsets: s.Offsets, Dial: b.Dial, Log: b.javaLog("Worker"), Providers: b.Config.Providers, Secrets: b.Config.Secrets,
 		OnStatus: func(connector string, task int, state, trace string) { b.herder.Report(connector, task, state, trace) },

@@ -14,6 +14,7 @@ import (
 	"culvert/fault"
 	"culvert/kafka"
 	"culvert/runtime/group"
+	"culvert/runtime/metrics"
 	"culvert/runtime/providers"
 	"culvert/runtime/store"
 )
@@ -82,6 +83,8 @@ type Settings struct {
 	// What stands in the config topic may be from a worker that did not ask. Nil: it may.
 	CheckTasks func(connector string, props map[string]string, tasks int) error
 
+	// Stats counts starts and rebalances; nil: nobody does.
+	Stats *metrics.Worker
 	// OnLogger is told the cluster-wide log levels that were set.
 	OnLogger func(logger, level string)
 	// TrackTopics: topic.tracking.enable.
@@ -122,6 +125,9 @@ type Herder struct {
 type membership struct {
 	leader    bool
 	leaderURL string
+	protocol  string
+	// What the group has given to this worker.
+	connectors, tasks int
 }
 
 // NewDistributed makes the herder of a worker in a group. open makes the
@@ -166,6 +172,7 @@ func (h *Herder) join(config kafka.GroupConfig, open func(kafka.GroupConfig) (Gr
 	config.Assign = h.assign
 	config.Revoke = h.revoke
 	config.Assigned = h.assigned
+	config.Observe = h.s.Stats.Coordinated
 	h.group, err = open(config)
 	return err
 }

@@ -28,6 +28,7 @@ func assignLimit(session time.Duration) time.Duration {
 
 // revoke is called before this worker joins again, and when it is out.
 func (h *Herder) revoke(ctx context.Context) error {
+	h.s.Stats.RebalanceBegun()
 	_, stands := h.group.Generation()
 	var stops []<-chan struct{}
 	h.inLoop(func() {
@@ -147,11 +148,12 @@ func (h *Herder) assigned(ctx context.Context, g kafka.Generation, raw []byte) e
 		}
 		h.assignment = &a
 		h.mayStart, h.asked, h.heldOver = true, false, false
-		h.membership.Store(&membership{leader: g.Leader, leaderURL: a.LeaderURL})
+		h.membership.Store(&membership{leader: g.Leader, leaderURL: a.LeaderURL, protocol: g.Protocol, connectors: len(a.Connectors), tasks: len(a.Tasks)})
 		if g.Leader {
 			h.deleteLeftovers()
 		}
 	})
+	h.s.Stats.RebalanceEnded()
 	h.readyOnce.Do(func() { close(h.ready) })
 	h.log.Info("assigned", "generation", g.ID, "leader", a.LeaderURL, "leads", g.Leader,
 		"connectors", len(a.Connectors), "tasks", len(a.Tasks), "config.offset", a.Offset)

@@ -153,10 +153,14 @@ func (h *Herder) startConnector(c *store.Connector) {
 	h.connectors[c.Name] = r
 	p, err := h.plugin(c)
 	if err != nil {
+		h.s.Stats.ConnectorStarted(err)
 		h.say(c.Name, store.ConnectorTask, store.StateFailed, fault.Explain(err), "")
 		return
 	}
 	r.version = p.Version
+	if c.Target == store.Paused || c.Target == store.Stopped {
+		h.s.Stats.ConnectorStarted(nil)
+	}
 	h.sayConnector(c, r, p.Version)
 }
 
@@ -190,6 +194,9 @@ func (h *Herder) checkConnector(c *store.Connector, r *connectorRun, version str
 		return func() {
 			if h.connectors[c.Name] != r || r.wantConnector != as {
 				return // stopped or changed meanwhile
+			}
+			if backoff == 0 {
+				h.s.Stats.ConnectorStarted(err)
 			}
 			if err == nil {
 				h.say(c.Name, store.ConnectorTask, store.StateRunning, "", version)

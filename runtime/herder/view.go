@@ -8,6 +8,7 @@ import (
 	"culvert/connectors"
 	"culvert/data"
 	"culvert/fault"
+	"culvert/runtime/metrics"
 	"culvert/runtime/store"
 )
 
@@ -15,6 +16,15 @@ import (
 type ConnectorStatus = struct {
 	Connector store.Status
 	Tasks     map[int]store.Status
+}
+
+// Membership is what the metrics show of this worker's place in its group.
+func (h *Herder) Membership() metrics.Group {
+	m := h.membership.Load()
+	if m == nil {
+		return metrics.Group{Generation: h.generation.Load()}
+	}
+	return metrics.Group{Protocol: m.protocol, Leader: m.leaderURL, Generation: h.generation.Load(), Connectors: m.connectors, Tasks: m.tasks}
 }
 
 func notFound(format string, args ...any) error {

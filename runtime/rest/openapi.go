@@ -48,6 +48,7 @@ var operations = []operation{
 	{"GET", "/", "Version of the worker and id of the Kafka cluster", nil, "", map[int]string{200: "ServerInfo"}, nil},
 	{"GET", "/health", "Whether the worker is healthy", nil, "", map[int]string{200: "WorkerStatus", 500: "WorkerStatus", 503: "WorkerStatus"}, nil},
 	{"GET", "/openapi.json", "This document", nil, "", map[int]string{200: "Document"}, nil},
+	{"GET", "/metrics", "What the worker counts, in Prometheus' text format", nil, "", map[int]string{200: asText}, nil},
 	{"GET", "/connectors", "List the connectors", []queryParam{{"expand", "status, info or both: a map by name with these."}}, "",
 		map[int]string{200: "Connectors"}, nil},
 	{"POST", "/connectors", "Create a connector", []queryParam{dryRunParam, forwardParam}, "CreateConnector",

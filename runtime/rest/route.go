@@ -21,9 +21,22 @@ type route struct {
 	// internal is the method that other workers use: its body may have any media type,
 	// and its sender is known by a signature instead of a password.
 	internal string
-	// admin: answered on admin.listeners, where there are some; open: without a user.
-	admin, open bool
+	// on is where the path is answered, if those listeners are set; open: without a user.
+	on   listenerSet
+	open bool
+	// anyAccept: the answer is no JSON, and what the client accepts does not matter.
+	anyAccept bool
 }
+
+// listenerSet is one of the properties that name listeners.
+type listenerSet uint8
+
+const (
+	onListeners listenerSet = iota
+	onAdmin                 // admin.listeners
+	onMetrics               // metrics.listener
+	listenerSets
+)
 
 // routes is the whole API.
 func (s *Server) routes() []route {
@@ -50,8 +63,9 @@ func (s *Server) routes() []route {
 		{path: "/connector-plugins", get: s.listPlugins},
 		{path: "/connector-plugins/{plugin}/config", get: s.getPluginConfig},
 		{path: "/connector-plugins/{plugin}/config/validate", put: s.validate},
-		{path: "/admin/loggers", get: s.listLoggers, admin: true},
-		{path: "/admin/loggers/{logger}", get: s.getLogger, put: s.putLogger, admin: true},
+		{path: "/admin/loggers", get: s.listLoggers, on: onAdmin},
+		{path: "/admin/loggers/{logger}", get: s.getLogger, put: s.putLogger, on: onAdmin},
+		{path: "/metrics", get: s.metrics, on: onMetrics, anyAccept: true},
 	}
 }
 
@@ -85,7 +99,7 @@ func (s *Server) methods(rt route) http.Handler {
 			return status(http.StatusBadRequest)
 		case r.Method != rt.internal && !isJSON(r.Header):
 			return status(http.StatusUnsupportedMediaType)
-		case !accepts(r.Header.Values("Accept")):
+		case !rt.anyAccept && !accepts(r.Header.Values("Accept")):
 			return status(http.StatusNotAcceptable)
 		}
 		if err := s.authenticate(w, r, &rt); err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -36,8 +37,11 @@ type Config struct {
 	Users *Users
 	// Headers are added to every answer (response.http.headers.config).
 	Headers Headers
-	// AdminElsewhere takes /admin/loggers away from the API: Admin answers it, or nobody.
-	AdminElsewhere bool
+	// AdminElsewhere takes /admin/loggers away from the API: Admin answers it, or
+	// nobody. MetricsElsewhere does so with /metrics and MetricsOnly.
+	AdminElsewhere, MetricsElsewhere bool
+	// Metrics are shown at /metrics; nil: there are none.
+	Metrics Metrics
 
 	AllowOrigin  string // access.control.allow.origin
 	AllowMethods string // access.control.allow.methods
@@ -56,8 +60,13 @@ type Config struct {
 // it behind listeners.
 type Server struct {
 	Config
-	handler http.Handler
-	admin   http.Handler
+	handlers [listenerSets]http.Handler
+}
+
+// Metrics writes what is counted as text of the content type; *metrics.Exporter does.
+type Metrics interface {
+	ContentType() string
+	Write(w io.Writer) error
 }
 
 // handler answers one request. Whoever returns an error has written nothing.
@@ -78,18 +87,19 @@ func New(c Config) *Server {
 		c.Forward = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	s := &Server{Config: c}
-	main, admin := s.router(), s.router()
+	routers := [listenerSets]*mux.Router{s.router(), s.router(), s.router()}
+	elsewhere := [listenerSets]bool{onAdmin: s.AdminElsewhere, onMetrics: s.MetricsElsewhere}
 	for _, rt := range s.routes() {
-		switch {
-		case !rt.admin || !s.AdminElsewhere:
-			main.Handle(rt.path, s.methods(rt))
-		default:
-			rt.open = true
-			admin.Handle(rt.path, s.methods(rt))
+		on := onListeners
+		if elsewhere[rt.on] {
+			on, rt.open = rt.on, true
 		}
+		routers[on].Handle(rt.path, s.methods(rt))
 	}
-	s.handler = s.Headers.on(s.cors(s.cleaned(main)))
-	s.admin = s.cleaned(admin)
+	for i, r := range routers {
+		s.handlers[i] = s.cleaned(r)
+	}
+	s.handlers[onListeners] = s.Headers.on(s.cors(s.handlers[onListeners]))
 	return s
 }
 
@@ -99,10 +109,15 @@ func (s *Server) router() *mux.Router {
 	return router
 }
 
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.handlers[onListeners].ServeHTTP(w, r)
+}
 
 // Admin answers what AdminElsewhere has taken away, for admin.listeners.
-func (s *Server) Admin() http.Handler { return s.admin }
+func (s *Server) Admin() http.Handler { return s.handlers[onAdmin] }
+
+// MetricsOnly answers what MetricsElsewhere has taken away, for metrics.listener.
+func (s *Server) MetricsOnly() http.Handler { return s.handlers[onMetrics] }
 
 // cleaned gives next the path without what Java ignores in one.
 func (s *Server) cleaned(next http.Handler) http.Handler {

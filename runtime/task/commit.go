@@ -86,9 +86,12 @@ func startCommitter(sh *shard) *committer {
 // across a wait: Run has aborted it, and the same flight goes out in a new one.
 func (c *committer) send(ctx context.Context, f *flight) error {
 	sh := c.sh
+	begun := time.Now()
 	err := newRetrier(&sh.st.cfg.Common, fmt.Sprintf("commit of partition %d", sh.number)).do(ctx, "transaction", func() error {
 		return sh.txn.Run(ctx, f.msgs, sh.st.cfg.GroupID, f.offsets)
 	})
+	sh.st.cfg.Stats.Committed(time.Since(begun), err)
+	sh.st.cfg.Stats.Transaction(len(f.msgs))
 	switch fault.ClassOf(err) {
 	case fault.Record:
 		return fault.New(fault.Fatal, "join.row_refused", "the broker refused a row for topic '%s': %w", f.msgs[0].Topic, err).WithFix("%s", fixOf(err))

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"culvert/data"
 	"culvert/fault"
+	"culvert/runtime/metrics"
 )
 
 // Errors is errors.* of a connector (KIP-298).
@@ -55,12 +55,11 @@ type policy struct {
 	log   *slog.Logger
 	chain *Chain
 	by    string // Java class of the connector's side, for failures that name nobody
-
-	failures, skipped, letters atomic.Int64
+	stats *metrics.Task
 }
 
 func newPolicy(c *Common, chain *Chain, by string) *policy {
-	return &policy{Errors: c.Errors, id: c.ID, log: c.Log, chain: chain, by: by}
+	return &policy{Errors: c.Errors, id: c.ID, log: c.Log, chain: chain, by: by, stats: c.Stats}
 }
 
 // overdue reports whether errors.retry.timeout is over for what began at begun.
@@ -79,11 +78,13 @@ func (p *policy) settle(b *data.Batch, letters []data.Message) ([]data.Message, 
 	slices.SortFunc(failed, func(a, b data.Failure) int { return a.Index - b.Index }) // letters in the order of the records
 	var stop error
 	gone := make(map[int]bool, len(failed))
+	var count metrics.Errors
 	for i := range failed {
 		f := &failed[i]
 		p.blame(f, &b.Records[f.Index])
 		gone[f.Index] = true
-		p.failures.Add(1)
+		count.Failures++
+		count.Errors++
 		input := inputOf(b, f.Index)
 		p.report(f, &b.Records[f.Index], input)
 		if lasting(f) {
@@ -92,15 +93,16 @@ func (p *policy) settle(b *data.Batch, letters []data.Message) ([]data.Message, 
 		}
 		if p.Letters != "" && input != nil {
 			letters = append(letters, p.letter(f, input))
-			p.letters.Add(1)
+			count.Letters++
 		}
 		if !p.Tolerate {
 			stop = p.exceeded(f, &b.Records[f.Index], input)
 			break
 		}
+		count.Skipped++
 	}
 	b.ClearFailed()
-	p.skipped.Add(int64(len(gone)))
+	p.stats.Failed(count)
 	b.Remove(func(i int) bool { return !gone[i] })
 	return letters, stop
 }
@@ -206,6 +208,7 @@ func (p *policy) report(f *data.Failure, r *data.Record, input *data.Message) {
 	}
 	s.WriteByte('.')
 	p.log.Error(s.String(), "error", fault.Explain(f.Err))
+	p.stats.Logged()
 }
 
 // waits reports whether one of the failures of b is of class Retry, and returns

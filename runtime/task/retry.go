@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"culvert/fault"
+	"culvert/runtime/metrics"
 )
 
 // Back-off between attempts. The cap is what lets work resume within two seconds
@@ -34,6 +35,7 @@ type retrier struct {
 	log     *slog.Logger
 	waiting func(reason string)
 	limit   time.Duration // longest delay; 0: retryCap
+	stats   *metrics.Task
 }
 
 func newRetrier(c *Common, who string) *retrier {
@@ -41,7 +43,7 @@ func newRetrier(c *Common, who string) *retrier {
 	if d := c.Errors.RetryDelayMax; d > 0 {
 		limit = min(limit, d)
 	}
-	return &retrier{log: c.Log, waiting: c.Waiting.For(who), limit: limit}
+	return &retrier{log: c.Log, waiting: c.Waiting.For(who), limit: limit, stats: c.Stats}
 }
 
 // do calls f until it returns nil or an error of another class than Retry, or
@@ -82,7 +84,11 @@ func (r *retrier) wait(ctx context.Context, n int, err error) error {
 	if limit == 0 {
 		limit = retryCap
 	}
-	return pause(ctx, delay(n, after, limit))
+	err = pause(ctx, delay(n, after, limit))
+	if err == nil {
+		r.stats.Retried()
+	}
+	return err
 }
 
 // ended reports whether err is the end of ctx and nothing else.

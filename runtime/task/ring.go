@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"culvert/data"
+	"culvert/runtime/metrics"
 )
 
 // entry is one batch of a source on its way, with everything that lives until
@@ -31,6 +32,7 @@ type entry struct {
 type ring struct {
 	maxRecords, maxBytes int
 	keep                 bool // acknowledged batches are kept until their marks are stored (connectors.Committer)
+	stats                *metrics.Task
 
 	mu      sync.Mutex
 	queue   []*entry // in order of reading
@@ -98,6 +100,7 @@ func (e *entry) ack() {
 		return
 	}
 	r := e.ring
+	r.stats.Done(len(e.msgs))
 	r.mu.Lock()
 	e.done = true
 	r.advance()

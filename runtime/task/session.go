@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"sync"
 	"time"
@@ -49,12 +50,15 @@ type session struct {
 	done      data.Offsets
 	committed data.Offsets
 	proven    time.Time
+
+	mu      sync.Mutex
+	fetched data.Offsets // the last of each partition; guarded by mu
 }
 
 func newSession(s *Sink, tps []data.TopicPartition) *session {
 	ses := &session{
 		s: s, tps: tps, ready: make(chan *work, 1), free: make(chan *work, batchesUnderWay), flush: make(chan struct{}, 1),
-		done: data.Offsets{}, committed: data.Offsets{}, proven: time.Now(),
+		done: data.Offsets{}, committed: data.Offsets{}, fetched: data.Offsets{}, proven: time.Now(),
 	}
 	ses.hard, ses.kill = context.WithCancel(s.hard)
 	ses.soft, ses.end = context.WithCancel(s.hard)
@@ -66,6 +70,7 @@ func newSession(s *Sink, tps []data.TopicPartition) *session {
 
 // start runs the two loops. What fails in one fails the task.
 func (ses *session) start() {
+	ses.s.cfg.Stats.Partitions(len(ses.tps))
 	for _, loop := range []func() error{ses.fetch, ses.write} {
 		ses.joined.Add(1)
 		go func() {
@@ -82,6 +87,7 @@ func (ses *session) start() {
 // cancelled; one that does not come back then is the connector's defect.
 func (ses *session) stop(ctx context.Context, grace time.Duration) error {
 	ses.end()
+	ses.s.cfg.Stats.Partitions(0)
 	left := make(chan struct{})
 	go func() { ses.joined.Wait(); close(left) }()
 	within := func(d time.Duration) bool {
@@ -123,6 +129,7 @@ func (ses *session) fetch() error {
 		if err := ses.poll(w); err != nil {
 			return err
 		}
+		ses.arrived(w.batch.Inputs)
 		w.codecs.wire(w.batch)
 		s.track(w.batch.Inputs)
 		var err error
@@ -131,6 +138,7 @@ func (ses *session) fetch() error {
 			ses.lastLetters(w)
 			return err
 		}
+		s.cfg.Stats.Sent(len(w.batch.Records))
 		select {
 		case ses.ready <- w:
 		case <-ses.soft.Done():
@@ -164,6 +172,7 @@ func (ses *session) lastLetters(w *work) {
 	ctx, cancel := context.WithTimeout(ses.hard, ses.s.cfg.FlushTimeout)
 	defer cancel()
 	if err := sendLetters(ctx, ses.s.letters, w.letters); err != nil {
+		ses.s.cfg.Stats.LettersFailed(len(w.letters))
 		ses.s.cfg.Log.Warn("dead letter not written", "error", fmt.Sprint(err))
 	}
 	w.letters = nil
@@ -186,6 +195,7 @@ func (ses *session) write() error {
 				return err
 			}
 			ses.mark(w.batch.Inputs)
+			ses.count(w.batch.Inputs)
 			ses.s.cfg.Log.Debug("batch written", "records", len(w.batch.Inputs), "dead.letters", len(w.letters))
 			w.batch.Release()
 			w.letters = w.letters[:0]
@@ -206,7 +216,9 @@ func (ses *session) deliver(w *work) error {
 	for n := 0; ; n++ {
 		err := ses.member(w)
 		if err == nil && len(b.Records) > 0 {
+			put := time.Now()
 			err = s.sink.Write(ses.hard, b)
+			s.cfg.Stats.Put(time.Since(put))
 			if err == nil {
 				var wait error
 				if w.letters, wait, err = settleWritten(s.policy, b, w.letters, begun); err == nil {
@@ -280,16 +292,51 @@ func (ses *session) member(w *work) error {
 	return err
 }
 
-// mark notes what is durable. Messages of a partition come in order and mostly in
-// runs, so that the map is touched once for each run.
-func (ses *session) mark(msgs []data.Message) {
-	for i := range msgs {
-		m := &msgs[i]
-		if i+1 < len(msgs) && msgs[i+1].Partition == m.Partition && msgs[i+1].Topic == m.Topic {
-			continue
+// lastOfRuns gives the last message of each run of one partition. Messages of a
+// partition come in order and mostly in runs, so that what is kept by partition is
+// touched once for each.
+func lastOfRuns(msgs []data.Message) iter.Seq[*data.Message] {
+	return func(yield func(*data.Message) bool) {
+		for i := range msgs {
+			m := &msgs[i]
+			if i+1 < len(msgs) && msgs[i+1].Partition == m.Partition && msgs[i+1].Topic == m.Topic {
+				continue
+			}
+			if !yield(m) {
+				return
+			}
 		}
+	}
+}
+
+// mark notes what is durable.
+func (ses *session) mark(msgs []data.Message) {
+	for m := range lastOfRuns(msgs) {
 		ses.done[data.TopicPartition{Topic: m.Topic, Partition: m.Partition}] = m.Offset + 1
 	}
+}
+
+// arrived notes what was fetched, for count.
+func (ses *session) arrived(msgs []data.Message) {
+	ses.s.cfg.Stats.Read(len(msgs), 0)
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	for m := range lastOfRuns(msgs) {
+		ses.fetched[data.TopicPartition{Topic: m.Topic, Partition: m.Partition}] = m.Offset
+	}
+}
+
+// count tells the metrics of a batch that is done: how many records, and how far
+// its partitions are behind what was fetched of them.
+func (ses *session) count(msgs []data.Message) {
+	var behind int64
+	ses.mu.Lock()
+	for m := range lastOfRuns(msgs) {
+		behind = max(behind, ses.fetched[data.TopicPartition{Topic: m.Topic, Partition: m.Partition}]-m.Offset)
+	}
+	ses.mu.Unlock()
+	ses.s.cfg.Stats.Done(len(msgs))
+	ses.s.cfg.Stats.Lag(behind)
 }
 
 // commit commits what is done and not committed yet. A failed commit is no
@@ -307,9 +354,15 @@ func (ses *session) commit(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, ses.s.cfg.FlushTimeout)
 	defer cancel()
-	if err := ses.s.group.Commit(ctx, metas(todo)); err != nil {
+	begun := time.Now()
+	err := ses.s.group.Commit(ctx, metas(todo))
+	if !fault.Is(err, fault.Fenced) {
+		ses.s.cfg.Stats.Committed(time.Since(begun), err)
+	}
+	if err != nil {
 		switch {
 		case fault.Is(err, fault.Fenced): // too late: the next owner goes on from the last commit
+			ses.s.cfg.Stats.CommitSkipped()
 			ses.s.cfg.Log.Debug("offsets not committed", "error", fmt.Sprint(err))
 		case !ended(ses.soft, err):
 			ses.s.cfg.Log.Warn("offsets not committed", "error", fmt.Sprint(err))

@@ -32,6 +32,7 @@ type shard struct {
 
 	txn       Txn
 	stateful  transforms.Stateful
+	counted   transforms.Counts // of stateful, that the metrics know
 	windows   *state.Local
 	restoring bool
 	progress  time.Time // of a restore
@@ -170,6 +171,9 @@ func (sh *shard) live(ctx context.Context) (err error) {
 	if err := sh.restore(ctx, starts); err != nil {
 		return err
 	}
+	if c, ok := sh.stateful.(transforms.Counting); ok {
+		sh.counted = c.Counts()
+	}
 	sh.dirty = true // unchanged offsets are committed again, or they expire
 	err = sh.loop(ctx)
 	clean = err == nil
@@ -278,6 +282,8 @@ func (sh *shard) rest(ctx context.Context, changed <-chan struct{}) error {
 // Invariant 6: a stateful transformation sees each input once. Its rows are kept
 // as messages until their transaction has committed.
 func (sh *shard) step(ctx context.Context) error {
+	stats := sh.st.cfg.Stats
+	stats.Read(len(sh.in.Inputs), 0)
 	if err := sh.prepare(ctx); err != nil {
 		return err
 	}
@@ -295,6 +301,8 @@ func (sh *shard) step(ctx context.Context) error {
 	}
 	sh.advanceLanes()
 	sh.dirty = true
+	stats.Done(len(sh.in.Inputs))
+	sh.countJoined()
 	sh.in.Release()
 	sh.out.Release()
 	return nil
@@ -460,6 +468,7 @@ func (sh *shard) emit(ctx context.Context) error {
 			return err
 		}
 	}
+	sh.st.cfg.Stats.Sent(len(sh.out.Records))
 	if len(sh.out.Records) > 0 {
 		var err error
 		if t, ok := sh.st.sink.(connectors.Transactional); ok {
@@ -476,6 +485,18 @@ func (sh *shard) emit(ctx context.Context) error {
 		sh.letters = sh.letters[:0]
 	}
 	return nil
+}
+
+// countJoined tells the metrics what the transformation has counted since the last
+// step. What it did in a restore is not news.
+func (sh *shard) countJoined() {
+	c, ok := sh.stateful.(transforms.Counting)
+	if !ok {
+		return
+	}
+	now := c.Counts()
+	sh.st.cfg.Stats.Joined(now.Rows-sh.counted.Rows, now.Skipped-sh.counted.Skipped, now.Late-sh.counted.Late)
+	sh.counted = now
 }
 
 // encode appends the rows' messages to the current flight.
@@ -517,7 +538,9 @@ func (sh *shard) write(ctx context.Context) error {
 			return nil
 		}
 		sh.st.sinkMu.Lock()
+		put := time.Now()
 		err := sh.st.sink.Write(sh.st.hard, sh.out)
+		sh.st.cfg.Stats.Put(time.Since(put))
 		sh.st.sinkMu.Unlock()
 		if err != nil {
 			sh.letters, err = stopped(sh.st.policy, sh.out, sh.letters, err)

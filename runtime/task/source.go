@@ -8,6 +8,7 @@ import (
 	"culvert/connectors"
 	"culvert/data"
 	"culvert/fault"
+	"culvert/runtime/metrics"
 )
 
 // SourceConfig is what a source task is made of. The functions open what the task
@@ -124,6 +125,7 @@ func (s *Source) open(ctx context.Context) error {
 	s.gate.start()
 	_, keep := s.source.(connectors.Committer)
 	s.ring = newRing(s.cfg.MaxRecords, s.cfg.MaxBytes, keep)
+	s.ring.stats = s.cfg.Stats
 	s.creator = TopicCreator{Groups: s.cfg.Groups, retry: s.retry}
 	if err := s.retry.do(ctx, "broker", func() (err error) {
 		s.creator.admin, err = s.cfg.Admin(ctx)
@@ -164,7 +166,11 @@ func (s *Source) read(ctx, hard context.Context) error {
 			s.ring.recycle(e)
 			return err
 		}
+		begun := time.Now()
 		readErr := s.source.Read(period, e.batch)
+		if n := len(e.batch.Records); n > 0 {
+			s.cfg.Stats.Read(n, time.Since(begun))
+		}
 		// What Read appended before it was interrupted counts as read: the source has
 		// moved on, and dropping it would skip it.
 		again := readErr == nil || ended(period, readErr) || fault.Is(readErr, fault.Retry)
@@ -206,6 +212,7 @@ func (s *Source) idle() { poke(s.ring.full) }
 // a while later: what is read is sent within it.
 func (s *Source) produce(ctx, hard context.Context, e *entry) error {
 	b := e.batch
+	read := len(b.Records)
 	if _, err := s.pipeline.apply(hard, b, nil); err != nil {
 		return err
 	}
@@ -227,6 +234,8 @@ func (s *Source) produce(ctx, hard context.Context, e *entry) error {
 			}
 		}
 	}
+	s.cfg.Stats.Sent(len(e.msgs))
+	s.cfg.Stats.Done(read - len(e.msgs))
 	s.ring.push(e)
 	if len(e.msgs) == 0 {
 		return nil
@@ -269,8 +278,7 @@ func (s *Source) acked(e *entry, i int, err error) {
 	// ones behind it too.
 	if s.policy.Tolerate && fault.Is(err, fault.Record) {
 		f := data.Failure{Index: i, Stage: data.StageKafkaProduce, By: javaSourceTask, Err: err}
-		s.policy.failures.Add(1)
-		s.policy.skipped.Add(1)
+		s.cfg.Stats.Failed(metrics.Errors{Failures: 1, Errors: 1, Skipped: 1})
 		s.policy.report(&f, &data.Record{Topic: e.msgs[i].Topic, Timestamp: e.msgs[i].Timestamp}, nil)
 		e.ack()
 		return
@@ -336,7 +344,10 @@ func (s *Source) flush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.FlushTimeout)
 	defer cancel()
 	if len(marks) > 0 {
-		if err := s.cfg.Store(ctx, marks); err != nil {
+		begun := time.Now()
+		err := s.cfg.Store(ctx, marks)
+		s.cfg.Stats.Committed(time.Since(begun), err)
+		if err != nil {
 			s.ring.giveBack(marks, held)
 			s.cfg.Log.Error("offsets not stored", "error", fmt.Sprint(err))
 			return

@@ -242,6 +242,7 @@ func (st *Stream) work(ctx context.Context, shards []*shard) error {
 			st.intake.shards[tp] = sh
 		}
 	}
+	st.cfg.Stats.Partitions(len(st.intake.shards))
 	// The intake outlives the shards: they remove their partitions from it.
 	fetch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"culvert/fault"
+	"culvert/runtime/metrics"
 )
 
 // ID names a task.
@@ -33,6 +34,7 @@ type Common struct {
 	ID      ID
 	Log     *slog.Logger
 	Waiting *Waiting
+	Stats   *metrics.Task // nil: nobody counts
 	// OnState is told when the task has taken up work or has paused.
 	OnState func(State)
 	// OnTopic is told of each topic that the task reads or writes, once.

@@ -99,7 +99,7 @@ func (b *builder) props() map[string]string {
 func (b *builder) common() task.Common {
 	k := &b.keys
 	return task.Common{
-		ID: b.id, Log: b.log, Waiting: b.waiting, OnState: b.run.onState, OnTopic: b.run.onTopic, StartPaused: b.paused,
+		ID: b.id, Log: b.log, Waiting: b.waiting, Stats: b.run.stats, OnState: b.run.onState, OnTopic: b.run.onTopic, StartPaused: b.paused,
 		FlushInterval: b.w.keys.FlushInterval, FlushTimeout: b.w.keys.FlushTimeout, Graceful: b.w.keys.Graceful,
 		Errors: task.Errors{
 			Tolerate: strings.EqualFold(k.Tolerance, "all"), RetryTimeout: k.RetryTimeout, RetryDelayMax: k.RetryDelayMax,

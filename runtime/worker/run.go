@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"culvert/fault"
+	"culvert/runtime/metrics"
 	"culvert/runtime/providers"
 	"culvert/runtime/store"
 	"culvert/runtime/task"
@@ -31,6 +32,7 @@ type run struct {
 	id         task.ID
 	conn, task map[string]string
 	log        *slog.Logger
+	stats      *metrics.Task
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -49,11 +51,12 @@ type run struct {
 	// secrets are not to be shown in reasons.
 	secrets *providers.Secrets
 	silent  bool // stopped: nothing more is reported
+	started bool // the task took up work, or paused, since it was built
 }
 
 func newRun(w *Worker, id task.ID, conn, props map[string]string, paused bool) *run {
 	r := &run{
-		w: w, id: id, conn: conn, task: props, paused: paused, ended: make(chan struct{}), gone: make(chan struct{}),
+		w: w, id: id, conn: conn, task: props, paused: paused, ended: make(chan struct{}), gone: make(chan struct{}), stats: metrics.NewTask(w.cfg.Sampling),
 		log: w.cfg.Log.With("connector.context", fmt.Sprintf("[%s|task-%d]", id.Connector, id.Task), "logger", "org.apache.kafka.connect.runtime.WorkerTask"),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -107,7 +110,14 @@ func (r *run) main(before <-chan struct{}) {
 // panic while it is being built is its failure; one while it runs is caught closer
 // to where it happens. No error holds what a config provider gave.
 func (r *run) once() (err error) {
+	r.mu.Lock()
+	r.started = false
+	r.mu.Unlock()
 	var now resolved
+	defer func() {
+		r.stats.Ended()
+		r.startedWith(err)
+	}()
 	defer func() {
 		if p := recover(); p != nil {
 			err = fault.New(fault.Fatal, task.Panicked, "panic: %v\n%s", p, debug.Stack())
@@ -176,7 +186,24 @@ func (r *run) onState(s task.State) {
 	}
 	r.said = state
 	r.mu.Unlock()
+	if s == task.Paused {
+		r.stats.Paused()
+	} else {
+		r.stats.Running()
+	}
+	r.startedWith(nil)
 	r.report(state, reason)
+}
+
+// startedWith counts a start of the task, once: err is nil when it took up work.
+func (r *run) startedWith(err error) {
+	r.mu.Lock()
+	news := !r.started && r.ctx.Err() == nil
+	r.started = true
+	r.mu.Unlock()
+	if news {
+		r.w.cfg.Stats.TaskStarted(err)
+	}
 }
 
 // setReason shows why a running task waits, in the trace of its status: RUNNING
@@ -187,6 +214,7 @@ func (r *run) setReason(reason string) {
 	r.mu.Lock()
 	reason = r.secrets.Redact(reason)
 	r.reason = reason
+	r.stats.Waiting(reason != "")
 	running := r.said == store.StateRunning
 	r.mu.Unlock()
 	if running {

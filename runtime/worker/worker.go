@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"culvert/runtime/metrics"
 	"culvert/runtime/plugins"
 	"culvert/runtime/providers"
 	"culvert/runtime/store"
@@ -32,6 +33,9 @@ type Config struct {
 	// Dial makes connections to brokers; nil: a net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	Log  *slog.Logger
+	// Stats counts starts of tasks; nil: nobody does. Sampling is for what tasks count.
+	Stats    *metrics.Worker
+	Sampling metrics.Sampling
 	// OnStatus is told what tasks say of themselves: RUNNING (with a trace while the
 	// task waits for something outside), PAUSED, FAILED. It must not block.
 	OnStatus func(connector string, task int, state, trace string)
@@ -127,6 +131,17 @@ func (w *Worker) Running() []task.ID {
 	}
 	return ids
 }
+
+// TaskStats is what a task counts; nil for one that is not known.
+func (w *Worker) TaskStats(connector string, n int) *metrics.Task {
+	if r := w.run(connector, n); r != nil {
+		return r.stats
+	}
+	return nil
+}
+
+// StateBytes is the memory for the windows of all joins.
+func (w *Worker) StateBytes() int64 { return w.state.MemoryBytes() }
 
 // Abandoned counts the tasks that did not stop within their deadline since the
 // worker was made. Their goroutines may still be there.

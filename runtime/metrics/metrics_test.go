@@ -1,0 +1,291 @@
+package metrics
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// clock is a time that the test moves.
+type clock struct{ at time.Time }
+
+func (c *clock) now() time.Time        { return c.at }
+func (c *clock) pass(by time.Duration) { c.at = c.at.Add(by) }
+
+func newClock() *clock { return &clock{time.Unix(1_750_000_000, 0)} }
+
+func TestWindow(t *testing.T) {
+	c := newClock()
+	w := newWindow(Sampling{Window: 10 * time.Second, Samples: 2})
+	if !math.IsNaN(w.avg(c.now())) || !math.IsNaN(w.largest(c.now())) || w.rate(c.now()) != 0 || w.share(c.now()) != 0 {
+		t.Error("a window without values has some")
+	}
+	w.record(4, c.now())
+	w.record(-2, c.now())
+	if got := w.avg(c.now()); got != 1 {
+		t.Errorf("avg = %v", got)
+	}
+	if w.largest(c.now()) != 4 || w.smallest(c.now()) != -2 {
+		t.Errorf("%v to %v", w.smallest(c.now()), w.largest(c.now()))
+	}
+	c.pass(12 * time.Second)
+	w.record(10, c.now()) // the second sample
+	if got := w.avg(c.now()); got != 4 {
+		t.Errorf("avg of two samples = %v", got)
+	}
+	c.pass(10 * time.Second)
+	if got := w.avg(c.now()); got != 10 {
+		t.Errorf("avg = %v: the first sample is too old", got)
+	}
+	c.pass(10 * time.Second)
+	if !math.IsNaN(w.avg(c.now())) {
+		t.Errorf("avg = %v of samples that are all too old", w.avg(c.now()))
+	}
+}
+
+// TestRate follows Rate.windowSize: a first value is spread over all samples but
+// the newest.
+func TestRate(t *testing.T) {
+	c := newClock()
+	w := newWindow(Sampling{Window: 10 * time.Second, Samples: 2})
+	w.record(50, c.now())
+	c.pass(5 * time.Second)
+	if got := w.rate(c.now()); math.Abs(got-50.0/15) > 1e-9 {
+		t.Errorf("rate = %v", got)
+	}
+	c.pass(7 * time.Second)
+	w.record(70, c.now())
+	if got := w.rate(c.now()); math.Abs(got-120.0/12) > 1e-9 {
+		t.Errorf("rate = %v", got)
+	}
+}
+
+// attributes are the names that Java has (ConnectMetricsRegistry, 4.3), by group.
+var attributes = map[string]string{
+	"connector-metrics": "status connector-type connector-class connector-version",
+	"connector-task-metrics": "status running-ratio pause-ratio offset-commit-max-time-ms offset-commit-avg-time-ms batch-size-max batch-size-avg " +
+		"offset-commit-failure-percentage offset-commit-success-percentage connector-class connector-version connector-type task-class task-version " +
+		"key-converter-class key-converter-version value-converter-class value-converter-version header-converter-class header-converter-version",
+	"connector-transform-metrics": "transform-class transform-version",
+	"connector-predicate-metrics": "predicate-class predicate-version",
+	"source-task-metrics": "source-record-poll-rate source-record-poll-total source-record-write-rate source-record-write-total poll-batch-max-time-ms " +
+		"poll-batch-avg-time-ms source-record-active-count source-record-active-count-max source-record-active-count-avg transaction-size-min transaction-size-max transaction-size-avg",
+	"sink-task-metrics": "sink-record-read-rate sink-record-read-total sink-record-send-rate sink-record-send-total sink-record-lag-max partition-count offset-commit-seq-no " +
+		"offset-commit-completion-rate offset-commit-completion-total offset-commit-skip-rate offset-commit-skip-total put-batch-max-time-ms put-batch-avg-time-ms " +
+		"sink-record-active-count sink-record-active-count-max sink-record-active-count-avg",
+	"task-error-metrics": "total-record-failures total-record-errors total-records-skipped total-retries total-errors-logged deadletterqueue-produce-requests " +
+		"deadletterqueue-produce-failures last-error-timestamp",
+	"connect-worker-metrics": "connector-count task-count connector-startup-attempts-total connector-startup-success-total connector-startup-success-percentage " +
+		"connector-startup-failure-total connector-startup-failure-percentage task-startup-attempts-total task-startup-success-total task-startup-success-percentage " +
+		"task-startup-failure-total task-startup-failure-percentage connector-total-task-count connector-running-task-count connector-paused-task-count " +
+		"connector-failed-task-count connector-unassigned-task-count connector-destroyed-task-count connector-restarting-task-count",
+	"connect-worker-rebalance-metrics": "connect-protocol leader-name epoch completed-rebalances-total rebalancing rebalance-max-time-ms rebalance-avg-time-ms time-since-last-rebalance-ms",
+	"connect-coordinator-metrics":      "assigned-connectors assigned-tasks",
+}
+
+func TestTableHasJavasAttributes(t *testing.T) {
+	have := map[string][]string{}
+	names := map[string]bool{}
+	for _, m := range Table() {
+		have[m.Group] = append(have[m.Group], m.Attribute)
+		if names[m.Name()] {
+			t.Errorf("%s stands twice", m.Name())
+		}
+		names[m.Name()] = true
+		if m.Help == "" || (m.value == nil) == (m.text == nil) {
+			t.Errorf("%s has no help, or not exactly one of a number and a text", m.Name())
+		}
+		if strings.HasSuffix(m.Attribute, "-total") != (m.Type == Counter) && m.Group != "" {
+			t.Errorf("%s is a %s", m.Name(), m.Type)
+		}
+	}
+	for group, list := range attributes {
+		for _, a := range strings.Fields(list) {
+			if !slices.Contains(have[group], a) {
+				t.Errorf("%s lacks %s", group, a)
+			}
+		}
+	}
+	if len(have) != len(attributes)+1 {
+		t.Errorf("groups: %v", have)
+	}
+}
+
+// scraped is the text of a scrape, by line.
+func scraped(t *testing.T, w *Worker, s Scrape) map[string]string {
+	t.Helper()
+	e, err := NewExporter(w, func() Scrape { return s })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := e.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	lines := map[string]string{}
+	for line := range strings.Lines(b.String()) {
+		if i := strings.LastIndexByte(line, ' '); i > 0 && line[0] != '#' {
+			lines[line[:i]] = strings.TrimSpace(line[i+1:])
+		}
+	}
+	return lines
+}
+
+func TestTaskThatCouldNotStartIsShown(t *testing.T) {
+	got := scraped(t, nil, Scrape{Connectors: []Connector{{
+		Name: "c", State: "FAILED", Type: "sink", Class: "some.Sink", Version: "1", Transformations: []Step{{Alias: "route", Class: "some.Router", Version: "2"}},
+		Tasks: []TaskInfo{{ID: 3, State: "FAILED"}},
+	}}})
+	for line, want := range map[string]string{
+		`kafka_connect_connector_metrics_status{connector="c",status="failed"}`:                                                             "1",
+		`kafka_connect_connector_task_metrics_status{connector="c",status="failed",task="3"}`:                                               "1",
+		`kafka_connect_connector_task_metrics_running_ratio{connector="c",task="3"}`:                                                        "0",
+		`kafka_connect_sink_task_metrics_sink_record_read_total{connector="c",task="3"}`:                                                    "0",
+		`kafka_connect_sink_task_metrics_put_batch_avg_time_ms{connector="c",task="3"}`:                                                     "NaN",
+		`kafka_connect_connect_worker_metrics_connector_failed_task_count{connector="c"}`:                                                   "1",
+		`kafka_connect_connect_worker_metrics_connector_count`:                                                                              "1",
+		`kafka_connect_connector_transform_metrics_transform_class{connector="c",task="3",transform="route",transform_class="some.Router"}`: "1",
+	} {
+		if got[line] != want {
+			t.Errorf("%s = %q, want %s", line, got[line], want)
+		}
+	}
+	for line := range got {
+		if strings.HasPrefix(line, "kafka_connect_source_task") {
+			t.Errorf("a sink has %s", line)
+		}
+	}
+}
+
+func TestTaskCounts(t *testing.T) {
+	c := newClock()
+	task := NewTask(Sampling{})
+	task.now = c.now
+	task.begun, task.since = c.now(), c.now()
+	task.Running()
+	task.Read(500, 20*time.Millisecond)
+	task.Sent(499)
+	task.Failed(Errors{Failures: 1, Errors: 1, Skipped: 1, Letters: 1})
+	c.pass(15 * time.Second)
+	task.Put(40 * time.Millisecond)
+	task.Done(200)
+	task.Committed(3*time.Millisecond, nil)
+	task.Committed(5*time.Millisecond, errors.New("no"))
+	task.CommitSkipped()
+	task.Waiting(true)
+	task.Waiting(true)
+	c.pass(5 * time.Second)
+	task.Waiting(false)
+	task.Paused()
+	c.pass(20 * time.Second)
+	task.Joined(7, 2, 1)
+	task.Lag(12)
+	task.Partitions(4)
+	task.Retried()
+	task.Logged()
+	task.LettersFailed(2)
+	got := scraped(t, nil, Scrape{Connectors: []Connector{{Name: "c", Type: "sink", Tasks: []TaskInfo{{Stats: task}}}}})
+	at := `{connector="c",task="0"}`
+	for name, want := range map[string]string{
+		"kafka_connect_connector_task_metrics_running_ratio":                    "0.5",
+		"kafka_connect_connector_task_metrics_pause_ratio":                      "0.5",
+		"kafka_connect_connector_task_metrics_batch_size_max":                   "500",
+		"kafka_connect_connector_task_metrics_offset_commit_max_time_ms":        "5",
+		"kafka_connect_connector_task_metrics_offset_commit_avg_time_ms":        "4",
+		"kafka_connect_connector_task_metrics_offset_commit_failure_percentage": "0.5",
+		"kafka_connect_sink_task_metrics_sink_record_read_total":                "500",
+		"kafka_connect_sink_task_metrics_sink_record_read_rate":                 "12.5",
+		"kafka_connect_sink_task_metrics_sink_record_send_total":                "499",
+		"kafka_connect_sink_task_metrics_sink_record_active_count":              "300",
+		"kafka_connect_sink_task_metrics_sink_record_active_count_max":          "500",
+		"kafka_connect_sink_task_metrics_put_batch_max_time_ms":                 "40",
+		"kafka_connect_sink_task_metrics_offset_commit_seq_no":                  "1",
+		"kafka_connect_sink_task_metrics_offset_commit_skip_total":              "1",
+		"kafka_connect_sink_task_metrics_sink_record_lag_max":                   "12",
+		"kafka_connect_sink_task_metrics_partition_count":                       "4",
+		"kafka_connect_task_error_metrics_total_record_errors":                  "1",
+		"kafka_connect_task_error_metrics_total_retries":                        "1",
+		"kafka_connect_task_error_metrics_total_errors_logged":                  "1",
+		"kafka_connect_task_error_metrics_deadletterqueue_produce_requests":     "1",
+		"kafka_connect_task_error_metrics_deadletterqueue_produce_failures":     "2",
+		"kafka_connect_task_error_metrics_last_error_timestamp":                 "1.75e+12",
+		"culvert_task_waiting_seconds_total":                                    "5",
+		"culvert_task_waiting":                                                  "0",
+		"culvert_join_rows_total":                                               "7",
+		"culvert_join_skipped_total":                                            "2",
+		"culvert_join_late_total":                                               "1",
+	} {
+		if got[name+at] != want {
+			t.Errorf("%s = %q, want %s", name, got[name+at], want)
+		}
+	}
+}
+
+func TestWorkerCounts(t *testing.T) {
+	c := newClock()
+	w := NewWorker(Sampling{})
+	w.now = c.now
+	w.ConnectorStarted(nil)
+	w.TaskStarted(nil)
+	w.TaskStarted(errors.New("no"))
+	w.RebalanceBegun()
+	c.pass(250 * time.Millisecond)
+	w.RebalanceEnded()
+	w.RebalanceBegun()
+	w.Coordinated("heartbeat", 2*time.Millisecond)
+	w.Coordinated("something else", time.Millisecond)
+	c.pass(time.Second)
+	got := scraped(t, w, Scrape{Group: Group{Protocol: "sessioned", Leader: "http://a:8083/", Generation: 7, Connectors: 1, Tasks: 2}, Version: "v"})
+	for line, want := range map[string]string{
+		"kafka_connect_connect_worker_metrics_connector_startup_success_percentage":                "1",
+		"kafka_connect_connect_worker_metrics_task_startup_attempts_total":                         "2",
+		"kafka_connect_connect_worker_metrics_task_startup_failure_total":                          "1",
+		"kafka_connect_connect_worker_metrics_task_startup_failure_percentage":                     "0.5",
+		"kafka_connect_connect_worker_rebalance_metrics_completed_rebalances_total":                "1",
+		"kafka_connect_connect_worker_rebalance_metrics_rebalancing":                               "1",
+		"kafka_connect_connect_worker_rebalance_metrics_rebalance_max_time_ms":                     "250",
+		"kafka_connect_connect_worker_rebalance_metrics_time_since_last_rebalance_ms":              "1000",
+		"kafka_connect_connect_worker_rebalance_metrics_epoch":                                     "7",
+		`kafka_connect_connect_worker_rebalance_metrics_leader_name{leader_name="http://a:8083/"}`: "1",
+		"kafka_connect_connect_coordinator_metrics_assigned_tasks":                                 "2",
+		"kafka_connect_connect_coordinator_metrics_heartbeat_total":                                "1",
+		"kafka_connect_connect_coordinator_metrics_last_heartbeat_seconds_ago":                     "1",
+		`culvert_build_info{version="v"}`:                                                          "1",
+	} {
+		if got[line] != want {
+			t.Errorf("%s = %q, want %s", line, got[line], want)
+		}
+	}
+}
+
+// TestCountingCostsNothing: a batch is counted without an allocation, and so is
+// the task of somebody who does not count.
+func TestCountingCostsNothing(t *testing.T) {
+	for name, task := range map[string]*Task{"counting": NewTask(Sampling{}), "nobody": nil} {
+		batch := func() {
+			task.Read(500, time.Millisecond)
+			task.Sent(500)
+			task.Put(time.Millisecond)
+			task.Done(500)
+			task.Committed(time.Millisecond, nil)
+		}
+		batch()
+		if n := testing.AllocsPerRun(100, batch); n > 0 {
+			t.Errorf("%s: %v allocations for a batch", name, n)
+		}
+	}
+}
+
+func BenchmarkBatch(b *testing.B) {
+	task := NewTask(Sampling{})
+	for b.Loop() {
+		task.Read(500, time.Millisecond)
+		task.Sent(500)
+		task.Put(time.Millisecond)
+		task.Done(500)
+	}
+}

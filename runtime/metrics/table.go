@@ -1,0 +1,257 @@
+package metrics
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Type is how a metric behaves.
+type Type string
+
+// The types. A Text is the constant 1 with the text as a label.
+const (
+	Gauge   Type = "gauge"
+	Counter Type = "counter"
+	Text    Type = "text"
+)
+
+// Metric is one row of the table.
+type Metric struct {
+	// Group is the type in the name of Java's MBean, kafka.connect:type=<Group>; empty
+	// for what only Culvert has.
+	Group     string
+	Attribute string // of the MBean; of ours, the name without its prefix
+	Type      Type
+	Labels    []string
+	Help      string
+
+	value func(x *subject) float64
+	text  func(x *subject) string
+}
+
+// Name is the Prometheus name: what the default format of Prometheus' JMX exporter
+// makes of Java's, so that dashboards and alerts keep working.
+func (m *Metric) Name() string {
+	if m.Group == "" {
+		return "culvert_" + m.Attribute
+	}
+	return "kafka_connect_" + snake(m.Group) + "_" + snake(m.Attribute)
+}
+
+func snake(s string) string { return strings.ReplaceAll(s, "-", "_") }
+
+// MBean is Java's name of the bean that has the attribute; empty for ours.
+func (m *Metric) MBean() string {
+	if m.Group == "" {
+		return ""
+	}
+	name := "kafka.connect:type=" + m.Group
+	for _, l := range m.Labels {
+		name += "," + l + "={" + l + "}"
+	}
+	return name
+}
+
+// scope is what a metric is there for once each.
+type scope uint8
+
+const (
+	ofWorker scope = iota
+	ofConnector
+	ofTask
+	ofSourceTask
+	ofSinkTask
+	ofTransform
+	ofPredicate
+)
+
+var labels = [...][]string{
+	ofConnector: {"connector"}, ofTask: {"connector", "task"}, ofSourceTask: {"connector", "task"}, ofSinkTask: {"connector", "task"},
+	ofTransform: {"connector", "task", "transform"}, ofPredicate: {"connector", "task", "predicate"},
+}
+
+// subject is what the rows of a scope are asked about. Its numbers do not change
+// while they are.
+type subject struct {
+	now       time.Time
+	scrape    *Scrape
+	worker    *Worker
+	connector *Connector
+	info      *TaskInfo
+	task      *Task
+	step      *Step
+}
+
+type section struct {
+	scope scope
+	group string
+	rows  []Metric
+}
+
+func number(attribute, help string, value func(x *subject) float64) Metric {
+	return Metric{Attribute: attribute, Type: Gauge, Help: help, value: value}
+}
+
+func total(attribute, help string, value func(x *subject) float64) Metric {
+	return Metric{Attribute: attribute, Type: Counter, Help: help, value: value}
+}
+
+func word(attribute, help string, text func(x *subject) string) Metric {
+	return Metric{Attribute: attribute, Type: Text, Help: help, text: text}
+}
+
+// Table lists every metric, in the order of the documentation.
+func Table() []Metric {
+	var all []Metric
+	for _, s := range sections {
+		for _, m := range s.rows {
+			m.Group, m.Labels = s.group, labels[s.scope]
+			all = append(all, m)
+		}
+	}
+	return slices.Clip(all)
+}
+
+// sections are Java's groups (ConnectMetricsRegistry, WorkerCoordinator) and ours.
+var sections = []section{
+	{ofConnector, "connector-metrics", []Metric{
+		word("status", "The state of the connector, in lower case.", func(x *subject) string { return x.connector.State }),
+		word("connector-type", "source or sink.", func(x *subject) string { return x.connector.Type }),
+		word("connector-class", "The connector's class.", func(x *subject) string { return x.connector.Class }),
+		word("connector-version", "The connector's version.", func(x *subject) string { return x.connector.Version }),
+	}},
+	{ofTask, "connector-task-metrics", []Metric{
+		word("status", "The state of the task, in lower case.", func(x *subject) string { return x.info.State }),
+		number("running-ratio", "The share of its life that the task has spent running.", func(x *subject) float64 { return x.task.ratio(running, x.now) }),
+		number("pause-ratio", "The share of its life that the task has spent paused.", func(x *subject) float64 { return x.task.ratio(paused, x.now) }),
+		number("offset-commit-max-time-ms", "The longest time that a commit of offsets took lately, in milliseconds.", func(x *subject) float64 { return x.task.commitTime.largest(x.now) }),
+		number("offset-commit-avg-time-ms", "The average time that commits of offsets took lately, in milliseconds.", func(x *subject) float64 { return x.task.commitTime.avg(x.now) }),
+		number("batch-size-max", "The most records in a batch lately.", func(x *subject) float64 { return x.task.batch.largest(x.now) }),
+		number("batch-size-avg", "The average number of records in a batch lately.", func(x *subject) float64 { return x.task.batch.avg(x.now) }),
+		number("offset-commit-failure-percentage", "The share of commits of offsets that failed lately, from 0 to 1.", func(x *subject) float64 { return x.task.commitsFailed(x.now) }),
+		number("offset-commit-success-percentage", "The share of commits of offsets that succeeded lately, from 0 to 1.", func(x *subject) float64 { return x.task.commitGood.share(x.now) }),
+		word("connector-class", "The connector's class.", func(x *subject) string { return x.connector.Class }),
+		word("connector-version", "The connector's version.", func(x *subject) string { return x.connector.Version }),
+		word("connector-type", "source or sink.", func(x *subject) string { return x.connector.Type }),
+		word("task-class", "The class of the task, as Java's connector has it.", func(x *subject) string { return x.connector.TaskClass }),
+		word("task-version", "The version of the task: the connector's.", func(x *subject) string { return x.connector.Version }),
+		word("key-converter-class", "The class of the key converter.", func(x *subject) string { return x.connector.Key.Class }),
+		word("key-converter-version", "The version of the key converter.", func(x *subject) string { return x.connector.Key.Version }),
+		word("value-converter-class", "The class of the value converter.", func(x *subject) string { return x.connector.Value.Class }),
+		word("value-converter-version", "The version of the value converter.", func(x *subject) string { return x.connector.Value.Version }),
+		word("header-converter-class", "The class of the header converter.", func(x *subject) string { return x.connector.Header.Class }),
+		word("header-converter-version", "The version of the header converter.", func(x *subject) string { return x.connector.Header.Version }),
+	}},
+	{ofTransform, "connector-transform-metrics", []Metric{
+		word("transform-class", "The class of the transformation.", func(x *subject) string { return x.step.Class }),
+		word("transform-version", "The version of the transformation.", func(x *subject) string { return x.step.Version }),
+	}},
+	{ofPredicate, "connector-predicate-metrics", []Metric{
+		word("predicate-class", "The class of the predicate.", func(x *subject) string { return x.step.Class }),
+		word("predicate-version", "The version of the predicate.", func(x *subject) string { return x.step.Version }),
+	}},
+	{ofSourceTask, "source-task-metrics", []Metric{
+		number("source-record-poll-rate", "Records a second that the connector gave lately.", func(x *subject) float64 { return x.task.read.last.rate(x.now) }),
+		total("source-record-poll-total", "Records that the connector gave since the task began.", func(x *subject) float64 { return x.task.read.total }),
+		number("source-record-write-rate", "Records a second that left the transformations for Kafka lately.", func(x *subject) float64 { return x.task.sent.last.rate(x.now) }),
+		total("source-record-write-total", "Records that left the transformations for Kafka since the task began.", func(x *subject) float64 { return x.task.sent.total }),
+		number("poll-batch-max-time-ms", "The longest that the connector took to give a batch lately, in milliseconds.", func(x *subject) float64 { return x.task.poll.largest(x.now) }),
+		number("poll-batch-avg-time-ms", "The average time that the connector took to give a batch lately, in milliseconds.", func(x *subject) float64 { return x.task.poll.avg(x.now) }),
+		number("source-record-active-count", "Records that were read and are not acknowledged by Kafka.", func(x *subject) float64 { return x.task.active }),
+		number("source-record-active-count-max", "The most records lately that were read and not acknowledged.", func(x *subject) float64 { return x.task.activeSeen.largest(x.now) }),
+		number("source-record-active-count-avg", "The average number of records lately that were read and not acknowledged.", func(x *subject) float64 { return x.task.activeSeen.avg(x.now) }),
+		number("transaction-size-min", "The fewest records in a transaction lately.", func(x *subject) float64 { return x.task.transaction.smallest(x.now) }),
+		number("transaction-size-max", "The most records in a transaction lately.", func(x *subject) float64 { return x.task.transaction.largest(x.now) }),
+		number("transaction-size-avg", "The average number of records in a transaction lately.", func(x *subject) float64 { return x.task.transaction.avg(x.now) }),
+	}},
+	{ofSinkTask, "sink-task-metrics", []Metric{
+		number("sink-record-read-rate", "Records a second that were fetched for the task lately.", func(x *subject) float64 { return x.task.read.last.rate(x.now) }),
+		total("sink-record-read-total", "Records that were fetched for the task since it began.", func(x *subject) float64 { return x.task.read.total }),
+		number("sink-record-send-rate", "Records a second that left the transformations for the connector lately.", func(x *subject) float64 { return x.task.sent.last.rate(x.now) }),
+		total("sink-record-send-total", "Records that left the transformations for the connector since the task began.", func(x *subject) float64 { return x.task.sent.total }),
+		number("sink-record-lag-max", "How many records what is written is behind what was fetched, in the partition where that is most.", func(x *subject) float64 { return x.task.lag }),
+		number("partition-count", "Partitions that the task has.", func(x *subject) float64 { return x.task.partitions }),
+		number("offset-commit-seq-no", "The number of the last commit of offsets.", func(x *subject) float64 { return x.task.commits }),
+		number("offset-commit-completion-rate", "Commits of offsets a second that succeeded lately.", func(x *subject) float64 { return x.task.completed.last.rate(x.now) }),
+		total("offset-commit-completion-total", "Commits of offsets that succeeded since the task began.", func(x *subject) float64 { return x.task.completed.total }),
+		number("offset-commit-skip-rate", "Commits of offsets a second that came too late lately.", func(x *subject) float64 { return x.task.skipped.last.rate(x.now) }),
+		total("offset-commit-skip-total", "Commits of offsets that came too late since the task began.", func(x *subject) float64 { return x.task.skipped.total }),
+		number("put-batch-max-time-ms", "The longest that the connector took to write a batch lately, in milliseconds.", func(x *subject) float64 { return x.task.put.largest(x.now) }),
+		number("put-batch-avg-time-ms", "The average time that the connector took to write a batch lately, in milliseconds.", func(x *subject) float64 { return x.task.put.avg(x.now) }),
+		number("sink-record-active-count", "Records that were fetched and are not written.", func(x *subject) float64 { return x.task.active }),
+		number("sink-record-active-count-max", "The most records lately that were fetched and not written.", func(x *subject) float64 { return x.task.activeSeen.largest(x.now) }),
+		number("sink-record-active-count-avg", "The average number of records lately that were fetched and not written.", func(x *subject) float64 { return x.task.activeSeen.avg(x.now) }),
+	}},
+	{ofTask, "task-error-metrics", []Metric{
+		number("total-record-failures", "Attempts to process a record that failed.", func(x *subject) float64 { return float64(x.task.errors.Failures) }),
+		number("total-record-errors", "Records that could not be processed.", func(x *subject) float64 { return float64(x.task.errors.Errors) }),
+		number("total-records-skipped", "Records that were left out because errors are tolerated.", func(x *subject) float64 { return float64(x.task.errors.Skipped) }),
+		number("total-retries", "Attempts that followed a failure that a wait can cure.", func(x *subject) float64 { return x.task.tries }),
+		number("total-errors-logged", "Records that could not be processed and were logged.", func(x *subject) float64 { return x.task.loggedErrors }),
+		number("deadletterqueue-produce-requests", "Dead letters that were to be written.", func(x *subject) float64 { return float64(x.task.errors.Letters) }),
+		number("deadletterqueue-produce-failures", "Dead letters that were not written.", func(x *subject) float64 { return x.task.lettersFailed }),
+		number("last-error-timestamp", "When a record failed last, in milliseconds since 1970; 0 if none has.", func(x *subject) float64 { return stamp(x.task.lastError) }),
+	}},
+	{ofWorker, "connect-worker-metrics", []Metric{
+		number("connector-count", "Connectors of this worker.", func(x *subject) float64 { return float64(len(x.scrape.Connectors)) }),
+		number("task-count", "Tasks of this worker.", func(x *subject) float64 { return float64(x.scrape.tasks()) }),
+		total("connector-startup-attempts-total", "Starts of connectors.", func(x *subject) float64 { return x.worker.connectors.attempts }),
+		total("connector-startup-success-total", "Starts of connectors that succeeded.", func(x *subject) float64 { return x.worker.connectors.good }),
+		number("connector-startup-success-percentage", "The share of starts of connectors that succeeded lately, from 0 to 1.", func(x *subject) float64 { return x.worker.connectors.last.share(x.now) }),
+		total("connector-startup-failure-total", "Starts of connectors that failed.", func(x *subject) float64 { return x.worker.connectors.bad }),
+		number("connector-startup-failure-percentage", "The share of starts of connectors that failed lately, from 0 to 1.", func(x *subject) float64 { return x.worker.connectors.failed(x.now) }),
+		total("task-startup-attempts-total", "Starts of tasks.", func(x *subject) float64 { return x.worker.tasks.attempts }),
+		total("task-startup-success-total", "Starts of tasks that succeeded.", func(x *subject) float64 { return x.worker.tasks.good }),
+		number("task-startup-success-percentage", "The share of starts of tasks that succeeded lately, from 0 to 1.", func(x *subject) float64 { return x.worker.tasks.last.share(x.now) }),
+		total("task-startup-failure-total", "Starts of tasks that failed.", func(x *subject) float64 { return x.worker.tasks.bad }),
+		number("task-startup-failure-percentage", "The share of starts of tasks that failed lately, from 0 to 1.", func(x *subject) float64 { return x.worker.tasks.failed(x.now) }),
+	}},
+	{ofConnector, "connect-worker-metrics", []Metric{
+		number("connector-total-task-count", "Tasks of the connector on this worker.", func(x *subject) float64 { return float64(len(x.connector.Tasks)) }),
+		number("connector-running-task-count", "Running tasks of the connector on this worker.", func(x *subject) float64 { return x.connector.count("running") }),
+		number("connector-paused-task-count", "Paused tasks of the connector on this worker.", func(x *subject) float64 { return x.connector.count("paused") }),
+		number("connector-failed-task-count", "Failed tasks of the connector on this worker.", func(x *subject) float64 { return x.connector.count("failed") }),
+		number("connector-unassigned-task-count", "Tasks of the connector on this worker that nobody runs.", func(x *subject) float64 { return x.connector.count("unassigned") }),
+		number("connector-destroyed-task-count", "Tasks of the connector on this worker that were deleted.", func(x *subject) float64 { return x.connector.count("destroyed") }),
+		number("connector-restarting-task-count", "Tasks of the connector on this worker that are being restarted.", func(x *subject) float64 { return x.connector.count("restarting") }),
+	}},
+	{ofWorker, "connect-worker-rebalance-metrics", []Metric{
+		word("connect-protocol", "The protocol by which the workers share the work.", func(x *subject) string { return x.scrape.Group.Protocol }),
+		word("leader-name", "The address of the worker that leads.", func(x *subject) string { return x.scrape.Group.Leader }),
+		number("epoch", "The generation of the group.", func(x *subject) float64 { return float64(x.scrape.Group.Generation) }),
+		total("completed-rebalances-total", "Rebalances since the worker began.", func(x *subject) float64 { return x.worker.rebalances }),
+		number("rebalancing", "Whether a rebalance goes on: 1 or 0.", func(x *subject) float64 { return truth(x.worker.rebalancing) }),
+		number("rebalance-max-time-ms", "The longest rebalance lately, in milliseconds.", func(x *subject) float64 { return x.worker.rebalanceTime.largest(x.now) }),
+		number("rebalance-avg-time-ms", "The average time that rebalances took lately, in milliseconds.", func(x *subject) float64 { return x.worker.rebalanceTime.avg(x.now) }),
+		number("time-since-last-rebalance-ms", "How long ago the last rebalance ended, in milliseconds; infinite before the first.", func(x *subject) float64 { return since(x.worker.rested, x.now) }),
+	}},
+	{ofWorker, "connect-coordinator-metrics", coordinator()},
+	{ofTask, "", []Metric{
+		total("task_restarts_total", "Times that the worker has restarted the task by itself.", func(x *subject) float64 { return float64(x.info.Restarts) }),
+		number("task_waiting", "Whether the task waits for something outside, a broker, a registry or a database: 1 or 0. Its status says what for.", func(x *subject) float64 { return truth(!x.task.waitingSince.IsZero()) }),
+		total("task_waiting_seconds_total", "Seconds that the task has waited for something outside since it began.", func(x *subject) float64 { return x.task.waitedFor(x.now).Seconds() }),
+		total("join_rows_total", "Rows that the task's join has made.", func(x *subject) float64 { return x.task.rows }),
+		total("join_skipped_total", "Records that the task's join has skipped: no key, or no value.", func(x *subject) float64 { return x.task.passedBy }),
+		total("join_late_total", "Records that were too old for the windows of the task's join to keep.", func(x *subject) float64 { return x.task.late }),
+	}},
+	{ofWorker, "", []Metric{
+		number("join_state_bytes", "Memory for the windows of all joins, in bytes.", func(x *subject) float64 { return float64(x.scrape.StateBytes) }),
+		number("abandoned_tasks", "Tasks that did not stop in time since the worker began.", func(x *subject) float64 { return float64(x.scrape.Abandoned) }),
+		word("build_info", "The program's version.", func(x *subject) string { return x.scrape.Version }),
+	}},
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func stamp(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli())
+}

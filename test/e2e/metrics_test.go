@@ -1,0 +1,40 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// javasNames are complaints about names that Java gave: its units and its counts.
+var javasNames = regexp.MustCompile(`^(kafka_connect_\S+ (metric names should not contain abbreviated units|non-histogram and non-summary metrics should not have "_count" suffix|use base unit .*))?$`)
+
+// TestMetricsAreGood has Prometheus' own tool read what a busy worker shows.
+func TestMetricsAreGood(t *testing.T) {
+	w := startWorker(t, "metrics", "a", nil)
+	create(t, w.url, "measured", map[string]string{"connector.class": "DatagenSource", "kafka.topic": "measured", "quickstart": "ORDERS", "tasks.max": "2", "max.interval": "10"})
+	running(t, w.url, "measured", 2)
+	status, text := rest(t, http.MethodGet, w.url+"/metrics", nil)
+	if status != http.StatusOK {
+		t.Fatalf("%d %s", status, text)
+	}
+	if !strings.Contains(fmt.Sprint(string(text)), `kafka_connect_source_task_metrics_source_record_poll_total{connector="measured",task="1"}`) {
+		t.Errorf("a task is missing:\n%s", text)
+	}
+	check := exec.CommandContext(t.Context(), "promtool", "check", "metrics")
+	check.Stdin = strings.NewReader(string(text))
+	out, err := check.CombinedOutput()
+	if code := check.ProcessState; code == nil || code.ExitCode() != 0 && code.ExitCode() != 3 { // 3: names that it does not like
+		t.Fatalf("promtool: %v\n%s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		if !javasNames.MatchString(strings.TrimSpace(line)) {
+			t.Errorf("promtool: %s", line)
+		}
+	}
+}
