@@ -173,3 +173,12 @@ func All(checks ...Validator) Validator {
 		return nil
 	}
 }
+
+// NonEmptyElements is ConfigDef.ValidList that does not accept an empty list: no
+// element twice, none empty.
+func NonEmptyElements(name string, v Parsed) error {
+	if !v.Null && len(v.List) == 0 {
+		return Sentence(fmt.Sprintf("Configuration '%s' must not be empty. Valid values include: any non-empty value", name))
+	}
+	return Elements()(name, v)
+}

@@ -93,9 +93,15 @@ func (r *Report) add(res Result) {
 
 // Parse reads props into a new C and reports every error, not the first. C is
 // only to be used when the report has no errors.
-func (d *Def[C]) Parse(props map[string]string) (C, *Report) { return d.parse(props, nil) }
+func (d *Def[C]) Parse(props map[string]string) (C, *Report) { return d.parse(props, nil, validating) }
 
-func (d *Def[C]) parse(props map[string]string, nulls []string) (C, *Report) {
+// Configure is Parse in the way of AbstractConfig's constructor: lists that are
+// Distinct lose what comes twice.
+func (d *Def[C]) Configure(props map[string]string) (C, *Report) {
+	return d.parse(props, nil, configuring)
+}
+
+func (d *Def[C]) parse(props map[string]string, nulls []string, p purpose) (C, *Report) {
 	var c C
 	r := &Report{}
 	declared := map[string]bool{}
@@ -105,7 +111,7 @@ func (d *Def[C]) parse(props map[string]string, nulls []string) (C, *Report) {
 		for _, a := range k.Aliases {
 			declared[a] = true
 		}
-		res := parseKey(&k.Spec, props, nulls)
+		res := parseKey(&k.Spec, props, nulls, p)
 		if k.Into != nil && len(res.Errors) == 0 && !res.Value.Null {
 			k.Into(&c, res.Value)
 		}

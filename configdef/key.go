@@ -71,6 +71,9 @@ type Spec struct {
 	// Extended keys are ours, beyond the recorded definition of a Java plugin:
 	// they work, but answers show them only when set or asked for.
 	Extended bool
+	// Distinct lists lose elements that come twice when a plugin is configured, where
+	// validation refuses them (KIP-1161).
+	Distinct bool
 	// Ungrouped keys were declared in Java without group and width: order -1,
 	// group null, display name = name.
 	Ungrouped bool

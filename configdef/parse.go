@@ -22,12 +22,31 @@ func ValidateNulls(specs []Spec, props map[string]string, nulls []string) *Repor
 	for i := range specs {
 		d.Keys[i].Spec = specs[i]
 	}
-	_, r := d.parse(props, nulls)
+	_, r := d.parse(props, nulls, validating)
 	return r
 }
 
+// Configure is Validate in the way of AbstractConfig's constructor: lists that are
+// Distinct lose what comes twice.
+func Configure(specs []Spec, props map[string]string) *Report {
+	d := Def[struct{}]{Keys: make([]Key[struct{}], len(specs))}
+	for i := range specs {
+		d.Keys[i].Spec = specs[i]
+	}
+	_, r := d.Configure(props)
+	return r
+}
+
+// purpose tells ConfigDef.parse, which configures, from ConfigDef.validate.
+type purpose uint8
+
+const (
+	validating purpose = iota
+	configuring
+)
+
 // parseKey is ConfigDef.parseForValidate for one key.
-func parseKey(s *Spec, props map[string]string, nulls []string) Result {
+func parseKey(s *Spec, props map[string]string, nulls []string, p purpose) Result {
 	res := Result{Spec: s, Value: Parsed{Null: true}}
 	text, given := s.lookup(props)
 	switch {
@@ -41,8 +60,23 @@ func parseKey(s *Spec, props map[string]string, nulls []string) Result {
 	case s.Required:
 		res.Errors = append(res.Errors, fmt.Sprintf("Missing required configuration \"%s\" which has no default value.", s.Name))
 	}
+	if p == configuring && s.Distinct {
+		res.Value.List = once(res.Value.List)
+		res.Value.Text = strings.Join(res.Value.List, ",")
+	}
 	res.check(s)
 	return res
+}
+
+// once drops elements that come again.
+func once(list []string) []string {
+	var out []string
+	for _, e := range list {
+		if !slices.Contains(out, e) {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // lookup finds the text of a key under its name or one of its other spellings.

@@ -16,7 +16,8 @@ import (
 	"culvert/converters/raw"
 	"culvert/converters/text"
 	"culvert/runtime/plugins"
-	"culvert/transforms"
+	"culvert/transforms/predicates"
+	"culvert/transforms/smt"
 	"culvert/transforms/stream"
 )
 
@@ -37,9 +38,9 @@ func Set() plugins.Set {
 			raw.Plugin(),
 			text.Plugin(),
 		),
-		Transforms: []transforms.Plugin{
+		Transforms: append(smt.Plugins(),
 			stream.Plugin(),
-		},
-		Predicates: []transforms.PredicatePlugin{},
+		),
+		Predicates: predicates.Plugins(),
 	}
 }

@@ -233,7 +233,7 @@ func finishMap(pairs []data.Value, key, elem *data.Schema) (data.Value, *data.Sc
 
 // number reads a number as the narrowest type that holds it.
 func number(token string) (data.Value, *data.Schema, bool) {
-	unscaled, scale, ok := ParseDecimal(asciiDigits(token))
+	unscaled, scale, ok := ParseDecimal(ASCIIDigits(token))
 	if !ok {
 		return data.Value{}, nil, false
 	}
@@ -263,8 +263,8 @@ func number(token string) (data.Value, *data.Schema, bool) {
 	return data.OfBigDecimal(unscaled, scale), s, true
 }
 
-// asciiDigits replaces the digits of other scripts, which Java reads too.
-func asciiDigits(s string) string {
+// ASCIIDigits replaces the digits of other scripts, which Java reads too.
+func ASCIIDigits(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < 0x80 || !unicode.IsDigit(r) {
 			return r

@@ -101,9 +101,9 @@ type pipeline struct {
 func (p *pipeline) apply(ctx context.Context, b *data.Batch, letters []data.Message) ([]data.Message, error) {
 	for i := range p.steps {
 		step := &p.steps[i]
-		err := step.apply(ctx, b)
+		err := step.Apply(ctx, b)
 		if fault.Is(err, fault.Retry) {
-			err = p.retry.again(ctx, "transformation "+step.Name, err, func() error { return step.apply(ctx, b) })
+			err = p.retry.again(ctx, "transformation "+step.Name, err, func() error { return step.Apply(ctx, b) })
 		}
 		if err != nil {
 			return letters, err
@@ -172,7 +172,7 @@ func (p *pipeline) single(ctx context.Context, step *Step, b *data.Batch, f data
 		forget(&b.Records[f.Index])
 		one.ClearFailed()
 		one.Records = append(one.Records[:0], b.Records[f.Index])
-		if err := step.apply(ctx, &one); err != nil {
+		if err := step.Apply(ctx, &one); err != nil {
 			return err
 		}
 		wait := waits(&one)

@@ -195,7 +195,7 @@ func (sh *shard) eventTimes(l *lane, msgs []data.Message) []int64 {
 		sh.scratch.Inputs = append(sh.scratch.Inputs, msgs[i])
 		sh.scratchCodecs.wire(sh.scratch)
 		for k := range sh.scratchSteps {
-			if sh.scratchSteps[k].apply(sh.st.life, sh.scratch) != nil {
+			if sh.scratchSteps[k].Apply(sh.st.life, sh.scratch) != nil {
 				break
 			}
 		}

@@ -18,8 +18,9 @@ type Step struct {
 	Negate    bool
 }
 
-// apply runs the step on the records that its predicate selects.
-func (s *Step) apply(ctx context.Context, b *data.Batch) error {
+// Apply runs the step on the records that its predicate selects. It may drop records
+// and mark some as failed.
+func (s *Step) Apply(ctx context.Context, b *data.Batch) error {
 	if s.Predicate == nil {
 		return s.Transform.Apply(ctx, b)
 	}

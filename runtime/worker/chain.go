@@ -80,6 +80,9 @@ type stage struct {
 // Each transformation is made once, so that a wrong configuration shows now.
 func buildStages(reg *plugins.Registry, props map[string]string, keys *connectorKeys, log *slog.Logger) (stages, error) {
 	var s stages
+	if err := reg.CheckStages(props); err != nil {
+		return s, err
+	}
 	for _, alias := range keys.Transforms {
 		prefix := "transforms." + alias + "."
 		own := under(props, prefix)
@@ -90,7 +93,7 @@ func buildStages(reg *plugins.Registry, props map[string]string, keys *connector
 		}
 		class := p.Class
 		predicate, negate := own["predicate"], strings.EqualFold(own["negate"], "true")
-		for _, k := range []string{"type", "predicate", "negate"} {
+		for _, k := range []string{"type", "plugin.version", "predicate", "negate"} {
 			delete(own, k)
 		}
 		if p.NewStateful != nil {
@@ -135,6 +138,7 @@ func buildPredicate(reg *plugins.Registry, props map[string]string, alias string
 		return nil, err
 	}
 	delete(own, "type")
+	delete(own, "plugin.version")
 	return p.New(own, log.With("logger", p.Class))
 }
 

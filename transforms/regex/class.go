@@ -1,0 +1,301 @@
+package regex
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// span is a range of characters, both ends included.
+type span struct{ low, high rune }
+
+// set is a set of characters: spans in order, apart from each other.
+type set []span
+
+// newSet makes a set of pairs of ends.
+func newSet(ends ...rune) set {
+	var s set
+	for i := 0; i < len(ends); i += 2 {
+		s = append(s, span{ends[i], ends[i+1]})
+	}
+	return s.tidy()
+}
+
+func (s set) tidy() set {
+	s = slices.Clone(s)
+	slices.SortFunc(s, func(a, b span) int { return int(a.low) - int(b.low) })
+	out := s[:0]
+	for _, r := range s {
+		if n := len(out); n > 0 && r.low <= out[n-1].high+1 {
+			out[n-1].high = max(out[n-1].high, r.high)
+		} else {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (s set) union(o set) set { return append(slices.Clone(s), o...).tidy() }
+
+func (s set) negate() set {
+	var out set
+	next := rune(0)
+	for _, r := range s.tidy() {
+		if r.low > next {
+			out = append(out, span{next, r.low - 1})
+		}
+		next = r.high + 1
+	}
+	if next <= unicode.MaxRune {
+		out = append(out, span{next, unicode.MaxRune})
+	}
+	return out
+}
+
+func (s set) intersect(o set) set { return s.negate().union(o.negate()).negate() }
+
+// fold adds the other case of each letter.
+func (s set) fold(all bool) set {
+	var more set
+	for _, r := range s {
+		if all {
+			for c := r.low; c <= min(r.high, unicode.MaxRune); c++ {
+				for f := unicode.SimpleFold(c); f != c; f = unicode.SimpleFold(f) {
+					more = append(more, span{f, f})
+				}
+			}
+			continue
+		}
+		if low, high := max(r.low, 'a'), min(r.high, 'z'); low <= high {
+			more = append(more, span{low - 32, high - 32})
+		}
+		if low, high := max(r.low, 'A'), min(r.high, 'Z'); low <= high {
+			more = append(more, span{low + 32, high + 32})
+		}
+	}
+	return s.union(more)
+}
+
+// String writes the set so that both engines read it: a character, or a class of
+// plain ranges.
+func (s set) String() string {
+	var b strings.Builder
+	switch {
+	case len(s) == 0:
+		return `[^\x00-\x{10FFFF}]`
+	case len(s) == 1 && s[0].low == s[0].high:
+		quoted(&b, s[0].low)
+		return b.String()
+	}
+	b.WriteByte('[')
+	for _, r := range s {
+		quoted(&b, r.low)
+		if r.high > r.low {
+			b.WriteByte('-')
+			quoted(&b, r.high)
+		}
+	}
+	b.WriteByte(']')
+	return b.String()
+}
+
+// quoted writes a character so that it stands for itself, in a class and outside.
+func quoted(b *strings.Builder, c rune) {
+	switch {
+	case c < unicode.MaxASCII && isWordRune(c), c > unicode.MaxASCII && unicode.IsLetter(c):
+	case c >= ' ' && c < unicode.MaxASCII:
+		b.WriteByte('\\')
+	default:
+		b.WriteString(`\x{` + hexOf(c) + `}`)
+		return
+	}
+	b.WriteRune(c)
+}
+
+func hexOf(c rune) string {
+	const digits = "0123456789abcdef"
+	var out []byte
+	for n := uint32(c); n > 0 || len(out) == 0; n >>= 4 {
+		out = append(out, digits[n&15])
+	}
+	slices.Reverse(out)
+	return string(out)
+}
+
+var (
+	digits      = newSet('0', '9')
+	words       = newSet('0', '9', 'A', 'Z', '_', '_', 'a', 'z')
+	spaces      = newSet('\t', '\r', ' ', ' ')
+	horizontals = newSet('\t', '\t', ' ', ' ', 0xa0, 0xa0, 0x1680, 0x1680, 0x180e, 0x180e, 0x2000, 0x200a, 0x202f, 0x202f, 0x205f, 0x205f, 0x3000, 0x3000)
+	verticals   = newSet('\n', '\r', 0x85, 0x85, 0x2028, 0x2029)
+)
+
+// posix are the classes that Java defines on ASCII.
+var posix = map[string]set{
+	"Lower": newSet('a', 'z'), "Upper": newSet('A', 'Z'), "ASCII": newSet(0, 127), "Alpha": newSet('A', 'Z', 'a', 'z'), "Digit": digits,
+	"Alnum": newSet('0', '9', 'A', 'Z', 'a', 'z'), "Punct": newSet('!', '/', ':', '@', '[', '`', '{', '~'), "Graph": newSet('!', '~'),
+	"Print": newSet(' ', '~'), "Blank": newSet(' ', ' ', '\t', '\t'), "Cntrl": newSet(0, 31, 127, 127),
+	"XDigit": newSet('0', '9', 'A', 'F', 'a', 'f'), "Space": spaces,
+}
+
+// properties are the tables of Java's names that Unicode names otherwise.
+var properties = map[string][]*unicode.RangeTable{
+	"javaLowerCase": {unicode.Lower}, "javaUpperCase": {unicode.Upper}, "javaTitleCase": {unicode.Title}, "javaWhitespace": {unicode.White_Space},
+	"javaLetter": {unicode.L}, "javaDigit": {unicode.Nd}, "javaLetterOrDigit": {unicode.L, unicode.Nd}, "javaAlphabetic": {unicode.L, unicode.Nl, unicode.Other_Alphabetic},
+	"IsAlphabetic": {unicode.L, unicode.Nl, unicode.Other_Alphabetic}, "IsIdeographic": {unicode.Ideographic}, "IsLetter": {unicode.L},
+	"IsLowercase": {unicode.Lower, unicode.Other_Lowercase}, "IsUppercase": {unicode.Upper, unicode.Other_Uppercase}, "IsPunctuation": {unicode.P},
+	"IsControl": {unicode.Cc}, "IsWhite_Space": {unicode.White_Space}, "IsDigit": {unicode.Nd},
+}
+
+func namedSet(name string) (set, bool) {
+	if s, ok := posix[name]; ok {
+		return s, true
+	}
+	if tables, ok := properties[name]; ok {
+		var s set
+		for _, t := range tables {
+			s = append(s, tableSet(t)...)
+		}
+		return s.tidy(), true
+	}
+	bare := strings.TrimPrefix(name, "Is")
+	for _, prefix := range []string{"sc=", "script=", "gc=", "general_category="} {
+		bare = strings.TrimPrefix(bare, prefix)
+	}
+	if t, ok := unicode.Categories[bare]; ok {
+		return tableSet(t), true
+	}
+	if t, ok := unicode.Scripts[bare]; ok && bare != name {
+		return tableSet(t), true
+	}
+	return nil, false
+}
+
+func tableSet(t *unicode.RangeTable) set {
+	var s set
+	for _, r := range t.R16 {
+		for c := rune(r.Lo); c <= rune(r.Hi); c += rune(r.Stride) {
+			if r.Stride == 1 {
+				s = append(s, span{rune(r.Lo), rune(r.Hi)})
+				break
+			}
+			s = append(s, span{c, c})
+		}
+	}
+	for _, r := range t.R32 {
+		for c := rune(r.Lo); c <= rune(r.Hi); c += rune(r.Stride) {
+			if r.Stride == 1 {
+				s = append(s, span{rune(r.Lo), rune(r.Hi)})
+				break
+			}
+			s = append(s, span{c, c})
+		}
+	}
+	return s.tidy()
+}
+
+// class reads a class in brackets, with its unions and intersections.
+func (t *translator) class() (set, error) {
+	if t.depth++; t.depth > maxNesting {
+		return nil, t.fail(t.at, "Classes are nested deeper than %d levels", maxNesting)
+	}
+	defer func() { t.depth-- }()
+	t.at++
+	negated := t.peek() == '^'
+	if negated {
+		t.at++
+	}
+	s, err := t.classBody()
+	if err != nil {
+		return nil, err
+	}
+	t.at++ // the closing bracket
+	if negated {
+		s = s.negate()
+	}
+	return s, nil
+}
+
+// classBody reads up to the closing bracket. Each && takes what both its sides hold.
+func (t *translator) classBody() (set, error) {
+	var s set
+	var left *set
+	some := false
+	for {
+		switch c := t.peek(); {
+		case !t.more():
+			return nil, t.fail(len(t.src)-1, "Unclosed character class")
+		case c == ']' && (some || left != nil):
+			if left != nil {
+				s = left.intersect(s)
+			}
+			return s, nil
+		case c == '&' && t.peekAt(1) == '&':
+			for t.peek() == '&' {
+				t.at++
+			}
+			if left != nil {
+				s = left.intersect(s)
+			}
+			if t.peek() != ']' { // a trailing && adds nothing
+				both := s
+				left, s = &both, nil
+			}
+			some = true
+			continue
+		case c == '[':
+			inner, err := t.class()
+			if err != nil {
+				return nil, err
+			}
+			s = s.union(inner)
+		default:
+			item, err := t.classItem()
+			if err != nil {
+				return nil, err
+			}
+			s = s.union(t.folded(item))
+		}
+		some = true
+	}
+}
+
+// classItem reads a character, a range, or an escape that stands for a set.
+func (t *translator) classItem() (set, error) {
+	if t.peek() == '\\' {
+		if t.peekAt(1) == 'Q' {
+			t.quote()
+			return nil, nil
+		}
+		if s, ok, err := t.classEscape(); ok || err != nil {
+			return s, err
+		}
+	}
+	low, err := t.classRune()
+	if err != nil {
+		return nil, err
+	}
+	if t.peek() != '-' || t.peekAt(1) == ']' || t.peekAt(1) == '[' || t.at+1 >= len(t.src) {
+		return single(low), nil
+	}
+	t.at++
+	high, err := t.classRune()
+	if err != nil {
+		return nil, err
+	}
+	if high < low {
+		return nil, t.fail(t.at-1, "Illegal character range")
+	}
+	return set{{low, high}}, nil
+}
+
+func (t *translator) classRune() (rune, error) {
+	if t.peek() != '\\' {
+		t.at++
+		return t.src[t.at-1], nil
+	}
+	if t.at+1 >= len(t.src) {
+		return 0, t.fail(t.at+1, "Unescaped trailing backslash")
+	}
+	return t.character()
+}
