@@ -22,7 +22,8 @@ type Answer struct {
 	// Reached is what was asked whether it can be reached.
 	Reached []Reached `json:"-"`
 
-	props  map[string]string // translated
+	props  map[string]string // resolved and translated: for the names of keys alone
+	sent   map[string]string // as the user wrote them
 	secret func(key string) bool
 }
 
@@ -109,14 +110,6 @@ func (a *Answer) hide(s *providers.Secrets) {
 	for i := range a.Reached {
 		a.Reached[i].Target, a.Reached[i].Error = s.Redact(a.Reached[i].Target), s.Redact(a.Reached[i].Error)
 	}
-	written := make(map[string]string, len(a.props))
-	for k, v := range a.props {
-		if raw, ok := s.Raw(k); ok {
-			v = raw
-		}
-		written[k] = v
-	}
-	a.props = written
 }
 
 // piece is a key on its way into an answer.

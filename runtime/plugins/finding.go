@@ -28,7 +28,7 @@ func (a *Answer) Findings() []Finding {
 				continue // what Java's validator says of a value that could not be parsed
 			}
 			f := Finding{Key: c.Value.Name, Error: e, Fix: remedy(c.Definition, c.Value)}
-			if given, ok := a.props[f.Key]; ok {
+			if given, ok := a.sent[f.Key]; ok {
 				f.Value = a.shown(f.Key, c.Definition, given)
 			}
 			all = append(all, f)
@@ -38,7 +38,7 @@ func (a *Answer) Findings() []Finding {
 }
 
 func (a *Answer) shown(key string, d *Definition, value string) string {
-	if d != nil && d.Type == configdef.Password.String() || a.secret != nil && a.secret(key) {
+	if d != nil && d.Type == configdef.Password.String() || a.secret(key) {
 		return configdef.Hidden
 	}
 	return value

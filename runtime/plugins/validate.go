@@ -74,6 +74,7 @@ func (v *Validator) Validate(ctx context.Context, q Request) (*Answer, error) {
 	if err != nil {
 		return nil, secrets.Error(err)
 	}
+	a.sent, a.secret = q.Props, v.Plugins.Secrets(q.Props)
 	a.hide(secrets)
 	return a, nil
 }
@@ -85,7 +86,6 @@ func (v *Validator) validate(ctx context.Context, props map[string]string, q Req
 	if len(problems) > 0 {
 		q.Offline = true // what would be dialled with a secret that is none?
 	}
-	secret := v.Plugins.Secrets(props)
 	props = m.Props
 	class, ok := props[keyClass]
 	if !ok {
@@ -121,7 +121,7 @@ func (v *Validator) validate(ctx context.Context, props map[string]string, q Req
 		return nil, err
 	}
 	answer := a.answer()
-	answer.Ignored, answer.secret = m.Ignored, secret
+	answer.Ignored = m.Ignored
 	answer.rename(m.From)
 	if q.Reach && v.Reach != nil {
 		answer.Reached = append(answer.Reached, v.Reach(ctx, props[keyName], props)...)

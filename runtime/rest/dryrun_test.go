@@ -54,6 +54,15 @@ func TestDryRun(t *testing.T) {
 	if unknown.Valid || len(unknown.Errors) != 1 || unknown.Errors[0].Key != "connector.class" || !strings.Contains(unknown.Errors[0].Fix, "FileStreamSourceConnector") {
 		t.Errorf("%+v", unknown)
 	}
+	managed := try(http.MethodPost, "/connectors", `{"name":"a","config":{"connector.class":"MongoDbAtlasSink","topics":"t","connection.host":"h.net:x","connection.user":"u","connection.password":"hunter2","database":"d","input.data.format":"PROTOBUF"}}`)
+	for _, e := range managed.Errors {
+		if e.Key == "input.data.format" && e.Value != "PROTOBUF" || e.Key == "connection.host" && (e.Value != "h.net:x" || !strings.Contains(e.Error, "configuration connection.host")) || strings.Contains(e.Error, "hunter2") {
+			t.Errorf("%+v", e)
+		}
+	}
+	if len(managed.Errors) != 2 {
+		t.Errorf("%+v", managed)
+	}
 	if put := try(http.MethodPut, "/connectors/a/config", `{"connector.class":"FileStreamSource","topic":"t","file":"f"}`); !put.Valid {
 		t.Errorf("%+v", put)
 	}
