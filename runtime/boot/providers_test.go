@@ -84,6 +84,7 @@ func TestConfigProviders(t *testing.T) {
 		}
 		return nil
 	})
+	w.awaitDocuments("a", "b") // from the new topic
 	// A secret that cannot be read any more does not stop what runs; a restart needs it.
 	if err := os.Remove(uri); err != nil {
 		t.Fatal(err)
