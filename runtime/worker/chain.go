@@ -80,6 +80,9 @@ type stage struct {
 // Each transformation is made once, so that a wrong configuration shows now.
 func buildStages(reg *plugins.Registry, props map[string]string, keys *connectorKeys, log *slog.Logger) (stages, error) {
 	var s stages
+	if err := checkStateful(reg, props, keys.Transforms); err != nil {
+		return s, err
+	}
 	if err := reg.CheckStages(props); err != nil {
 		return s, err
 	}
@@ -97,10 +100,6 @@ func buildStages(reg *plugins.Registry, props map[string]string, keys *connector
 			delete(own, k)
 		}
 		if p.NewStateful != nil {
-			if s.plan != nil || predicate != "" {
-				return s, fault.New(fault.Config, codeStateful, "transformation '%s' (%s): a chain has one stateful transformation, and it takes no predicate", alias, class).
-					WithField(prefix + "type").WithFix("Remove the predicate, or put the second one into a connector of its own.")
-			}
 			if s.plan, err = p.NewStateful(own, log.With("logger", class)); err != nil {
 				return s, err
 			}
@@ -126,6 +125,26 @@ func buildStages(reg *plugins.Registry, props map[string]string, keys *connector
 		}
 	}
 	return s, nil
+}
+
+// checkStateful refuses a stateful transformation with a predicate, and a second one.
+// It comes before Java's own checks, which a predicate that nobody declares fails
+// only when the task starts.
+func checkStateful(reg *plugins.Registry, props map[string]string, aliases []string) error {
+	found := false
+	for _, alias := range aliases {
+		prefix := "transforms." + alias + "."
+		p, err := reg.Transform(props[prefix+"type"])
+		if err != nil || p.NewStateful == nil {
+			continue
+		}
+		if found || props[prefix+"predicate"] != "" {
+			return fault.New(fault.Config, codeStateful, "transformation '%s' (%s): a chain has one stateful transformation, and it takes no predicate", alias, p.Class).
+				WithField(prefix + "type").WithFix("Remove the predicate, or put the second one into a connector of its own.")
+		}
+		found = true
+	}
+	return nil
 }
 
 func buildPredicate(reg *plugins.Registry, props map[string]string, alias string, log *slog.Logger) (transforms.Predicate, error) {
