@@ -3,6 +3,7 @@ package boot_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -89,4 +90,45 @@ func TestDryRunHidesWhatProvidersGive(t *testing.T) {
 	if strings.Contains(w.logs.tail(10000), "hunter2") {
 		t.Error("the log holds a secret")
 	}
+}
+
+// TestRestartOfFailedTasks: a generator that has come to its end fails, is restarted
+// as often as was asked for, and then stays failed.
+func TestRestartOfFailedTasks(t *testing.T) {
+	w := newWorld(t, withTopics(1, "pizza"))
+	config := map[string]string{"connector.class": "DatagenSource", "kafka.topic": "pizza", "quickstart": "ORDERS", "output.data.format": "JSON", "max.interval": "0", "iterations": "2"}
+	create := func(name, key, value string) {
+		own := maps.Clone(config)
+		own[key] = value
+		w.create(name, own)
+	}
+	create("once", "culvert.restart.max.attempts", "1")
+	create("cloud", "auto.restart.on.user.error", "true")
+	create("never", "auto.restart.on.user.error", "false")
+	line := func(parts ...string) func() error {
+		return func() error {
+			for line := range strings.Lines(w.logs.tail(10000)) {
+				found := true
+				for _, p := range parts {
+					found = found && strings.Contains(line, p)
+				}
+				if found {
+					return nil
+				}
+			}
+			return fmt.Errorf("no line with %q", parts)
+		}
+	}
+	w.await("the only restart", line("task failed and is restarted", "connector=once", "attempt=1", "of=1"))
+	w.await("the restart of the managed connector", line("task failed and is restarted", "connector=cloud", "attempt=1", "of=-1"))
+	w.await("the end of the attempts", line("task stays failed: its automatic restarts are used up", "connector=once", "attempts=1"))
+	if err := line("is restarted", "connector=never")(); err == nil {
+		t.Error("restarted though nobody has asked for it")
+	}
+	w.await("the state", func() error {
+		if _, body := w.get("/connectors/once/status"); !strings.Contains(string(body), `"id":0,"state":"FAILED"`) {
+			return fmt.Errorf("%s", body)
+		}
+		return nil
+	})
 }
