@@ -312,7 +312,7 @@ func (b *bed) streams(ctx context.Context) (*servers.Process, error) {
 	if err := fill(ctx, b.kafka.Addr, "joined-streams", 2, 0, nil); err != nil {
 		return nil, err
 	}
-	p := servers.New("streams", filepath.Join(b.dir, "streams.log"), nil, nil, "java", "-Xmx1g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+	p := servers.New("streams", filepath.Join(b.dir, "streams.log"), nil, nil, "java", "-Xmx1g", "-Dlog4j2.level=WARN",
 		"-cp", jars+"/*:"+classes, "StreamsJoin", b.kafka.Addr, "bench-streams", "join-left", "join-right", "joined-streams", filepath.Join(b.dir, "streams-state"))
 	return p, p.Start(ctx)
 }

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"regexp"
 	"testing"
+
+	"culvert/test/servers"
 )
 
 // needsTransformation are the recordings that name Kafka's own transformations and
@@ -16,15 +18,38 @@ var needsTransformation = regexp.MustCompile(`^(plugin-config-(smt|predicate)-.*
 
 var scenario = regexp.MustCompile(`^(ok|FAIL|skip) +([^ :]+)`)
 
-// TestRecordedConversations replays what the Java worker answered. The worker runs
-// as the recordings say.
+// recordedAs are the properties of the worker that was recorded.
+var recordedAs = map[string]string{
+	"key.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+	"access.control.allow.origin": "http://ui.example", "access.control.allow.methods": "GET,POST,PUT,DELETE", "offset.flush.interval.ms": "1000",
+}
+
+// TestRecordedConversations replays what the Java worker answered.
 func TestRecordedConversations(t *testing.T) {
-	w := startWorker(t, "replay", "a", map[string]string{
-		"key.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "true",
-		"access.control.allow.origin": "http://ui.example", "access.control.allow.methods": "GET,POST,PUT,DELETE",
-	})
+	w := startWorker(t, "replay", "a", recordedAs)
+	replay(t, w.url, func(name string) bool { return needsTransformation.MatchString(name) })
+}
+
+// TestJavaStillAnswersAsRecorded replays them to the Java worker itself: what is
+// compared must be rules that it follows, not accidents of one recording.
+func TestJavaStillAnswersAsRecorded(t *testing.T) {
+	java, err := servers.NewConnect(t.Context(), t.TempDir(), shared.kafka.Addr, "replay-java", recordedAs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := java.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(java.Kill)
+	replay(t, java.URL, func(string) bool { return false })
+}
+
+// replay fails for every scenario that the worker answers otherwise, those that
+// may fail aside.
+func replay(t *testing.T, url string, mayFail func(name string) bool) {
+	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "python3", "../../internal/golden/testdata/rest_replay.py",
-		"--url", w.url, "--mongo", shared.mongo.URI, "../../internal/golden/testdata/rest").CombinedOutput()
+		"--url", url, "--mongo", shared.mongo.URI, "../../internal/golden/testdata/rest").CombinedOutput()
 	if len(out) == 0 {
 		t.Fatal(err)
 	}
@@ -35,11 +60,11 @@ func TestRecordedConversations(t *testing.T) {
 		case m == nil:
 		case m[1] == "ok":
 			passed++
-		case !needsTransformation.MatchString(m[2]):
+		case !mayFail(m[2]):
 			t.Errorf("%s", lines.Text())
 		}
 	}
-	t.Logf("golden rest, real worker: %s", bytes.TrimSpace(out[bytes.LastIndexByte(bytes.TrimSpace(out), '\n')+1:]))
+	t.Logf("recorded conversations: %s", bytes.TrimSpace(out[bytes.LastIndexByte(bytes.TrimSpace(out), '\n')+1:]))
 	if passed == 0 {
 		t.Errorf("no recording passed:\n%s", out)
 	}

@@ -45,7 +45,7 @@ func TestStandaloneSharesItsOffsetsFileWithJava(t *testing.T) {
 	ready := servers.Answers(fmt.Sprintf("http://127.0.0.1:%d/connectors", port))
 	runtimes := []*servers.Process{
 		servers.New("culvert standalone", filepath.Join(dir, "culvert.log"), nil, ready, shared.binary, "standalone", worker, connector),
-		servers.New("java standalone", filepath.Join(dir, "java.log"), nil, ready, "java", "-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+		servers.New("java standalone", filepath.Join(dir, "java.log"), nil, ready, "java", "-Xmx512m", "-Dlog4j2.level=WARN",
 			"-cp", jars+"/*", "org.apache.kafka.connect.cli.ConnectStandalone", worker, connector),
 	}
 	client, err := sarama.NewClient([]string{shared.kafka.Addr}, nil)

@@ -3,6 +3,7 @@ package servers
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"embed"
 	"fmt"
 	"os"
@@ -66,7 +67,8 @@ func maven(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return install(ctx, name+"-jars", func(ctx context.Context, dir string) error {
+	// A pom that has changed is another folder.
+	return install(ctx, fmt.Sprintf("%s-jars-%.4x", name, sha256.Sum256(pom)), func(ctx context.Context, dir string) error {
 		file := filepath.Join(dir, "pom.xml")
 		if err := os.WriteFile(file, pom, 0o644); err != nil {
 			return err

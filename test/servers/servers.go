@@ -72,7 +72,7 @@ func newKafka(ctx context.Context, dir string, settings map[string]string, forma
 		}
 	}
 	p := New("kafka", filepath.Join(dir, "kafka.log"), nil, Dialable(addr),
-		"java", "-Xmx1g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", jars+"/*", "kafka.Kafka", file)
+		"java", "-Xmx1g", "-Dlog4j2.level=WARN", "-cp", jars+"/*", "kafka.Kafka", file)
 	return &Kafka{Process: p, Addr: addr}, nil
 }
 
@@ -153,9 +153,16 @@ func NewConnect(ctx context.Context, dir, bootstrap, group string, props map[str
 	if err := WriteProperties(file, all); err != nil {
 		return nil, err
 	}
+	logging := filepath.Join(dir, group+".log4j2.properties")
+	if err := WriteProperties(logging, map[string]string{
+		"status": "error", "appender.out.type": "Console", "appender.out.name": "out", "appender.out.layout.type": "PatternLayout",
+		"appender.out.layout.pattern": "%d %p %c: %m%n", "rootLogger.level": "INFO", "rootLogger.appenderRef.out.ref": "out",
+	}); err != nil {
+		return nil, err
+	}
 	url := fmt.Sprintf("http://127.0.0.1:%d", port)
 	p := New("java connect", filepath.Join(dir, group+".log"), nil, Answers(url+"/connectors"),
-		"java", "-Xmx768m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", jars+"/*", "org.apache.kafka.connect.cli.ConnectDistributed", file)
+		"java", "-Xmx768m", "-Dlog4j2.configurationFile="+logging, "-cp", jars+"/*", "org.apache.kafka.connect.cli.ConnectDistributed", file)
 	return &Connect{Process: p, URL: url}, nil
 }
 
