@@ -12,10 +12,6 @@ import (
 	"culvert/test/servers"
 )
 
-// needsTransformation are the recordings that name Kafka's own transformations and
-// predicates, which are not built yet.
-var needsTransformation = regexp.MustCompile(`^(plugin-config-(smt|predicate)-.*|plugin-config-alias|validate-(smt|predicate)-.*|validate-recommended)$`)
-
 var scenario = regexp.MustCompile(`^(ok|FAIL|skip) +([^ :]+)`)
 
 // recordedAs are the properties of the worker that was recorded.
@@ -27,7 +23,7 @@ var recordedAs = map[string]string{
 // TestRecordedConversations replays what the Java worker answered.
 func TestRecordedConversations(t *testing.T) {
 	w := startWorker(t, "replay", "a", recordedAs)
-	replay(t, w.url, func(name string) bool { return needsTransformation.MatchString(name) })
+	replay(t, w.url)
 }
 
 // TestJavaStillAnswersAsRecorded replays them to the Java worker itself: what is
@@ -41,12 +37,11 @@ func TestJavaStillAnswersAsRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(java.Kill)
-	replay(t, java.URL, func(string) bool { return false })
+	replay(t, java.URL)
 }
 
-// replay fails for every scenario that the worker answers otherwise, those that
-// may fail aside.
-func replay(t *testing.T, url string, mayFail func(name string) bool) {
+// replay fails for every scenario that the worker answers otherwise.
+func replay(t *testing.T, url string) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "python3", "../../internal/golden/testdata/rest_replay.py",
 		"--url", url, "--mongo", shared.mongo.URI, "../../internal/golden/testdata/rest").CombinedOutput()
@@ -60,7 +55,7 @@ func replay(t *testing.T, url string, mayFail func(name string) bool) {
 		case m == nil:
 		case m[1] == "ok":
 			passed++
-		case !mayFail(m[2]):
+		default:
 			t.Errorf("%s", lines.Text())
 		}
 	}
