@@ -135,6 +135,19 @@ func overridePolicy() key {
 	return k
 }
 
+// samples is bounded: a typo must not take all memory.
+func samples() key {
+	k := number("metrics.num.samples", "2", "How many samples a rate, an average or a maximum is made of.", 1, configdef.Num(func(c *Config) *int { return &c.Sampling.Samples }))
+	least := k.Check
+	k.Check = func(name string, v configdef.Parsed) error {
+		if v.Int > 1000 {
+			return fmt.Errorf("Value must be at most 1000")
+		}
+		return least(name, v)
+	}
+	return k
+}
+
 func notEmpty(_ string, v configdef.Parsed) error {
 	if !v.Null && v.Text == "" {
 		return fmt.Errorf("String must be non-empty")
@@ -159,7 +172,7 @@ func common() []key {
 		flag("topic.tracking.allow.reset", "true", "Whether that record may be reset by REST.", configdef.Flag(func(c *Config) *bool { return &c.TopicReset })),
 		flag("rest.mask.passwords", "false", "Whether answers of the REST API hide the values of passwords; sent back, a hidden value stands for the stored one.", configdef.Flag(func(c *Config) *bool { return &c.MaskPasswords })),
 		number("metrics.sample.window.ms", "30000", "Time that one sample of a rate, an average or a maximum covers, in milliseconds.", 0, func(c *Config, v configdef.Parsed) { c.Sampling.Window = time.Duration(v.Int) * time.Millisecond }),
-		number("metrics.num.samples", "2", "How many samples a rate, an average or a maximum is made of.", 1, configdef.Num(func(c *Config) *int { return &c.Sampling.Samples })),
+		samples(),
 		flag("topic.creation.enable", "true", "Whether sources may create topics by topic.creation.* (KIP-158).", nil),
 		overridePolicy(),
 		text("culvert.data.dir", defaultDataDir, "Folder for the state of joins and for caches; empty: memory only.", configdef.Str(func(c *Config) *string { return &c.DataDir })),

@@ -5,7 +5,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -67,39 +66,6 @@ func (c *Connector) count(state string) float64 {
 		}
 	}
 	return float64(n)
-}
-
-func (t *Task) ratio(s taskState, now time.Time) float64 {
-	life := now.Sub(t.begun)
-	if life <= 0 {
-		return 0
-	}
-	spent := t.spent[s]
-	if t.state == s {
-		spent += now.Sub(t.since)
-	}
-	return float64(spent) / float64(life)
-}
-
-func (t *Task) commitsFailed(now time.Time) float64 {
-	if all, _ := t.commitGood.total(now); all.count > 0 {
-		return 1 - t.commitGood.share(now)
-	}
-	return 0
-}
-
-func (t *Task) waitedFor(now time.Time) time.Duration {
-	if t.waitingSince.IsZero() {
-		return t.waited
-	}
-	return t.waited + now.Sub(t.waitingSince)
-}
-
-func (s *starts) failed(now time.Time) float64 {
-	if all, _ := s.last.total(now); all.count > 0 {
-		return 1 - s.last.share(now)
-	}
-	return 0
 }
 
 // Exporter writes the table in Prometheus' text format.
@@ -213,8 +179,6 @@ func (t *table) tasks(ch chan<- prometheus.Metric, x subject) {
 	if x.task = x.info.Stats; x.task == nil {
 		x.task = NewTask(Sampling{})
 	}
-	x.task.mu.Lock()
-	defer x.task.mu.Unlock()
 	x.now = x.task.now()
 	at := []string{x.connector.Name, strconv.Itoa(x.info.ID)}
 	t.rows(ch, &x, ofTask, at)

@@ -35,29 +35,29 @@ func coordinator() []Metric {
 		return func(x *subject) float64 { return f(x.worker.requests[kind], x.now) }
 	}
 	rate := func(r *request, now time.Time) float64 { return r.last.rate(now) }
-	sum := func(r *request, _ time.Time) float64 { return r.total }
+	sum := func(r *request, _ time.Time) float64 { return r.total() }
 	most := func(r *request, now time.Time) float64 { return r.took.largest(now) }
 	mean := func(r *request, now time.Time) float64 { return r.took.avg(now) }
 	return []Metric{
-		number("assigned-connectors", "Connectors that the group has given to this worker.", func(x *subject) float64 { return float64(x.scrape.Group.Connectors) }),
-		number("assigned-tasks", "Tasks that the group has given to this worker.", func(x *subject) float64 { return float64(x.scrape.Group.Tasks) }),
-		number("heartbeat-rate", "Heartbeats a second lately.", of("heartbeat", rate)),
+		figure("assigned-connectors", "Connectors that the group has given to this worker.", func(x *subject) float64 { return float64(x.scrape.Group.Connectors) }),
+		figure("assigned-tasks", "Tasks that the group has given to this worker.", func(x *subject) float64 { return float64(x.scrape.Group.Tasks) }),
+		figure("heartbeat-rate", "Heartbeats a second lately.", of("heartbeat", rate)),
 		total("heartbeat-total", "Heartbeats since the worker began.", of("heartbeat", sum)),
-		number("heartbeat-response-time-max", "The longest that the coordinator took to answer a heartbeat lately, in milliseconds.", of("heartbeat", most)),
-		number("last-heartbeat-seconds-ago", "Seconds since the coordinator answered a heartbeat; -1 before the first.", of("heartbeat", func(r *request, now time.Time) float64 {
+		figure("heartbeat-response-time-max", "The longest that the coordinator took to answer a heartbeat lately, in milliseconds.", of("heartbeat", most)),
+		figure("last-heartbeat-seconds-ago", "Seconds since the coordinator answered a heartbeat; -1 before the first.", of("heartbeat", func(r *request, now time.Time) float64 {
 			if r.at.IsZero() {
 				return -1
 			}
 			return now.Sub(r.at).Seconds()
 		})),
-		number("join-rate", "Joins of the group a second lately.", of("join", rate)),
+		figure("join-rate", "Joins of the group a second lately.", of("join", rate)),
 		total("join-total", "Joins of the group since the worker began.", of("join", sum)),
-		number("join-time-avg", "The average time that joins took lately, in milliseconds.", of("join", mean)),
-		number("join-time-max", "The longest that a join took lately, in milliseconds.", of("join", most)),
-		number("sync-rate", "Assignments a second that were waited for lately.", of("sync", rate)),
+		figure("join-time-avg", "The average time that joins took lately, in milliseconds.", of("join", mean)),
+		figure("join-time-max", "The longest that a join took lately, in milliseconds.", of("join", most)),
+		figure("sync-rate", "Assignments a second that were waited for lately.", of("sync", rate)),
 		total("sync-total", "Assignments that were waited for since the worker began.", of("sync", sum)),
-		number("sync-time-avg", "The average time that assignments took lately, in milliseconds.", of("sync", mean)),
-		number("sync-time-max", "The longest that an assignment took lately, in milliseconds.", of("sync", most)),
+		figure("sync-time-avg", "The average time that assignments took lately, in milliseconds.", of("sync", mean)),
+		figure("sync-time-max", "The longest that an assignment took lately, in milliseconds.", of("sync", most)),
 	}
 }
 

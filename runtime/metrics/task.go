@@ -2,40 +2,40 @@ package metrics
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Task is what one task counts. Its methods are told once for each batch, never
-// for each record; all are safe for concurrent use, and do nothing on nil.
+// for each record; all are safe for concurrent use, and do nothing on nil. None of
+// those that a batch calls takes a lock.
 type Task struct {
 	now func() time.Time
 
-	mu    sync.Mutex // guards what follows
-	begun time.Time
-	state taskState
-	since time.Time // of state
-	spent [3]time.Duration
+	batch              window // records
+	commitTime         window // ms
+	commitGood         window // 1 or 0
+	poll, put          window // ms
+	read, sent         counter
+	completed, skipped counter // offset commits
+	active             atomic.Int64
+	activeSeen         window
+	lag, partitions    atomic.Int64
+	transaction        window // records
 
-	batch               window // records
-	commitTime          window // ms
-	commitGood          window // 1 or 0
-	poll, put           window // ms
-	read, sent          counter
-	completed, skipped  counter // offset commits
-	commits             float64
-	active              float64
-	activeSeen          window
-	lag                 float64
-	partitions          float64
-	transaction         window // records
-	errors              Errors
-	lettersFailed       float64
-	rows, passedBy      float64
-	late                float64
-	waitingSince        time.Time
-	waited              time.Duration
-	lastError           time.Time
-	loggedErrors, tries float64
+	failures, errors, passed      atomic.Int64
+	letters, lettersFailed        atomic.Int64
+	logged, retries               atomic.Int64
+	lastError                     atomic.Int64 // ms since 1970
+	joinRows, joinSkips, joinLate atomic.Int64
+
+	mu           sync.Mutex // guards what follows; it changes rarely
+	begun        time.Time
+	state        taskState
+	since        time.Time // of state
+	spent        [3]time.Duration
+	waitingSince time.Time
+	waited       time.Duration
 }
 
 // taskState is what the ratios tell apart.
@@ -62,15 +62,6 @@ func NewTask(s Sampling) *Task {
 	return t
 }
 
-func (t *Task) do(f func(now time.Time)) {
-	if t == nil {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	f(t.now())
-}
-
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // Running, Paused and Ended say what the task does from now on.
@@ -83,109 +74,199 @@ func (t *Task) Paused() { t.enter(paused) }
 func (t *Task) Ended() { t.enter(idle) }
 
 func (t *Task) enter(s taskState) {
-	t.do(func(now time.Time) {
-		t.spent[t.state] += now.Sub(t.since)
-		t.state, t.since = s, now
-	})
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	t.spent[t.state] += now.Sub(t.since)
+	t.state, t.since = s, now
 }
 
 // Read tells of a batch that a source gave within a time, or that was fetched for
 // a sink.
 func (t *Task) Read(records int, took time.Duration) {
-	t.do(func(now time.Time) {
-		t.read.add(records, now)
-		t.batch.record(float64(records), now)
-		t.poll.record(millis(took), now)
-		t.changeActive(records, now)
-	})
+	if t == nil {
+		return
+	}
+	now := t.now()
+	t.read.add(records, now)
+	t.batch.record(float64(records), now)
+	t.poll.record(millis(took), now)
+	t.changeActive(records, now)
 }
 
 // Sent tells of records that left the transformations for Kafka (source) or for
 // the connector (sink).
-func (t *Task) Sent(records int) { t.do(func(now time.Time) { t.sent.add(records, now) }) }
+func (t *Task) Sent(records int) {
+	if t != nil {
+		t.sent.add(records, t.now())
+	}
+}
 
 // Put tells how long a connector took for a batch.
 func (t *Task) Put(took time.Duration) {
-	t.do(func(now time.Time) { t.put.record(millis(took), now) })
+	if t != nil {
+		t.put.record(millis(took), t.now())
+	}
 }
 
 // Done tells of records that are no longer under way: acknowledged or dropped by a
 // source, durable or routed by a sink.
-func (t *Task) Done(records int) { t.do(func(now time.Time) { t.changeActive(-records, now) }) }
+func (t *Task) Done(records int) {
+	if t != nil && records != 0 {
+		t.changeActive(-records, t.now())
+	}
+}
+
+// Idle says that no record is under way any more: the partitions were given back, or
+// the task has ended. Whoever goes on reads again what was not done.
+func (t *Task) Idle() {
+	if t != nil {
+		t.lag.Store(0)
+		t.active.Store(0)
+		t.activeSeen.record(0, t.now())
+	}
+}
 
 func (t *Task) changeActive(by int, now time.Time) {
-	t.active = max(t.active+float64(by), 0)
-	t.activeSeen.record(t.active, now)
+	t.activeSeen.record(float64(t.active.Add(int64(by))), now)
 }
 
 // Committed tells of an attempt to commit offsets.
 func (t *Task) Committed(took time.Duration, err error) {
-	t.do(func(now time.Time) {
-		t.commitTime.record(millis(took), now)
-		if err != nil {
-			t.commitGood.record(0, now)
-			return
-		}
-		t.commitGood.record(1, now)
-		t.completed.add(1, now)
-		t.commits++
-	})
+	if t == nil {
+		return
+	}
+	now := t.now()
+	t.commitTime.record(millis(took), now)
+	if err != nil {
+		t.commitGood.record(0, now)
+		return
+	}
+	t.commitGood.record(1, now)
+	t.completed.add(1, now)
 }
 
 // CommitSkipped tells of a commit that came too late or was not needed any more.
-func (t *Task) CommitSkipped() { t.do(func(now time.Time) { t.skipped.add(1, now) }) }
+func (t *Task) CommitSkipped() {
+	if t != nil {
+		t.skipped.add(1, t.now())
+	}
+}
 
 // Transaction tells of the records of a Kafka transaction.
 func (t *Task) Transaction(records int) {
-	t.do(func(now time.Time) { t.transaction.record(float64(records), now) })
+	if t != nil {
+		t.transaction.record(float64(records), t.now())
+	}
 }
 
 // Partitions is how many partitions a sink has; Lag is by how many records it is
 // behind what was fetched for it, in the partition where that is most.
-func (t *Task) Partitions(n int) { t.do(func(time.Time) { t.partitions = float64(n) }) }
+func (t *Task) Partitions(n int) {
+	if t != nil {
+		t.partitions.Store(int64(n))
+	}
+}
 
 // Lag: see Partitions.
-func (t *Task) Lag(records int64) { t.do(func(time.Time) { t.lag = float64(records) }) }
+func (t *Task) Lag(records int64) {
+	if t != nil {
+		t.lag.Store(records)
+	}
+}
 
 // Failed adds what became of failed records.
 func (t *Task) Failed(e Errors) {
-	t.do(func(now time.Time) {
-		t.errors.Failures += e.Failures
-		t.errors.Errors += e.Errors
-		t.errors.Skipped += e.Skipped
-		t.errors.Letters += e.Letters
-		t.lastError = now
-	})
+	if t == nil {
+		return
+	}
+	t.failures.Add(e.Failures)
+	t.errors.Add(e.Errors)
+	t.passed.Add(e.Skipped)
+	t.letters.Add(e.Letters)
+	t.lastError.Store(t.now().UnixMilli())
 }
 
 // Logged counts a failed record that was logged.
-func (t *Task) Logged() { t.do(func(time.Time) { t.loggedErrors++ }) }
+func (t *Task) Logged() {
+	if t != nil {
+		t.logged.Add(1)
+	}
+}
 
 // Retried counts an attempt after a failure that a wait can cure.
-func (t *Task) Retried() { t.do(func(time.Time) { t.tries++ }) }
+func (t *Task) Retried() {
+	if t != nil {
+		t.retries.Add(1)
+	}
+}
 
 // LettersFailed counts dead letters that were not written.
-func (t *Task) LettersFailed(n int) { t.do(func(time.Time) { t.lettersFailed += float64(n) }) }
+func (t *Task) LettersFailed(n int) {
+	if t != nil {
+		t.lettersFailed.Add(int64(n))
+	}
+}
 
 // Waiting says whether the task waits for something outside: a broker, a registry,
 // a database.
 func (t *Task) Waiting(yes bool) {
-	t.do(func(now time.Time) {
-		switch {
-		case yes && t.waitingSince.IsZero():
-			t.waitingSince = now
-		case !yes && !t.waitingSince.IsZero():
-			t.waited += now.Sub(t.waitingSince)
-			t.waitingSince = time.Time{}
-		}
-	})
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	switch {
+	case yes && t.waitingSince.IsZero():
+		t.waitingSince = now
+	case !yes && !t.waitingSince.IsZero():
+		t.waited += now.Sub(t.waitingSince)
+		t.waitingSince = time.Time{}
+	}
 }
 
 // Joined adds what a stateful transformation did with a batch.
 func (t *Task) Joined(rows, skipped, late uint64) {
-	t.do(func(time.Time) {
-		t.rows += float64(rows)
-		t.passedBy += float64(skipped)
-		t.late += float64(late)
-	})
+	if t != nil {
+		t.joinRows.Add(int64(rows))
+		t.joinSkips.Add(int64(skipped))
+		t.joinLate.Add(int64(late))
+	}
+}
+
+// ratio is the share of its life that the task has spent in a state.
+func (t *Task) ratio(s taskState, now time.Time) float64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	life := now.Sub(t.begun)
+	if life <= 0 {
+		return 0
+	}
+	spent := t.spent[s]
+	if t.state == s {
+		spent += now.Sub(t.since)
+	}
+	return float64(spent) / float64(life)
+}
+
+// waits is how long the task has been waiting, 0 if it does not; waitedFor adds
+// what it has waited before.
+func (t *Task) waits(now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.waitingSince.IsZero() {
+		return 0
+	}
+	return now.Sub(t.waitingSince)
+}
+
+func (t *Task) waitedFor(now time.Time) time.Duration {
+	current := t.waits(now)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.waited + current
 }

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"math"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,142 +12,136 @@ type Sampling struct {
 	Samples int           // 0: 2
 }
 
-func (s Sampling) window() time.Duration {
+func (s Sampling) orDefault() Sampling {
 	if s.Window <= 0 {
-		return 30 * time.Second
+		s.Window = 30 * time.Second
 	}
-	return s.Window
-}
-
-func (s Sampling) samples() int {
 	if s.Samples <= 0 {
-		return 2
+		s.Samples = 2
 	}
-	return s.Samples
+	return s
 }
 
 // window is a statistic over the last samples of a value, of which all but the
-// newest are complete (org.apache.kafka.common.metrics.stats.SampledStat). Whoever
-// owns it locks.
+// newest are complete (org.apache.kafka.common.metrics.stats.SampledStat). Samples
+// lie on a fixed grid of time, where Kafka's begin with the first value.
+//
+// Any number of goroutines may record: there is no lock, and an allocation once for
+// each sample. A sample is never emptied but replaced by that of another time, so
+// that a writer who comes late loses nothing.
 type window struct {
-	sampling Sampling
-	samples  []sample // ring; newest at current
-	current  int
+	Sampling
+	ring []atomic.Pointer[sample]
 }
 
 type sample struct {
-	begun         time.Time
-	sum, max, min float64
-	count         int64
+	number        int64 // of the grid
+	begun         int64 // with its first value, ns since 1970
+	count         atomic.Int64
+	sum, max, min number
 }
 
-func newWindow(s Sampling) window { return window{sampling: s} }
+func newWindow(s Sampling) window {
+	s = s.orDefault()
+	// One more than counts: the newest never takes the place of one that is read.
+	return window{Sampling: s, ring: make([]atomic.Pointer[sample], s.Samples+1)}
+}
 
 // record adds a value.
-func (w *window) record(v float64, now time.Time) { w.recordMany(v, v, v, 1, now) }
-
-// recordMany adds n values by their sum, their largest and their smallest.
-func (w *window) recordMany(sum, largest, smallest float64, n int64, now time.Time) {
+func (w *window) record(v float64, now time.Time) {
 	s := w.at(now)
-	if s.count == 0 || largest > s.max {
-		s.max = largest
-	}
-	if s.count == 0 || smallest < s.min {
-		s.min = smallest
-	}
-	s.sum += sum
-	s.count += n
+	s.max.raise(v)
+	s.min.lower(v)
+	s.sum.add(v)
+	s.count.Add(1)
 }
 
-// at is the sample that now falls into.
+// at is the sample that now falls into. Another one in its place is past, or of a
+// clock that was set back since.
 func (w *window) at(now time.Time) *sample {
-	if len(w.samples) == 0 {
-		w.samples = append(make([]sample, 0, w.sampling.samples()), sample{begun: now})
-		return &w.samples[0]
+	n := now.UnixNano() / int64(w.Window)
+	slot := &w.ring[n%int64(len(w.ring))]
+	for {
+		old := slot.Load()
+		if old != nil && old.number == n {
+			return old
+		}
+		s := &sample{number: n, begun: now.UnixNano()}
+		s.max.store(math.Inf(-1))
+		s.min.store(math.Inf(1))
+		if slot.CompareAndSwap(old, s) {
+			return s
+		}
 	}
-	s := &w.samples[w.current]
-	if now.Sub(s.begun) < w.sampling.window() {
-		return s
-	}
-	if len(w.samples) < w.sampling.samples() {
-		w.samples = append(w.samples, sample{})
-	}
-	w.current = (w.current + 1) % len(w.samples)
-	w.samples[w.current] = sample{begun: now}
-	return &w.samples[w.current]
 }
 
-// total is the sum of the samples that are not too old.
-func (w *window) total(now time.Time) (all sample, any bool) {
-	age := time.Duration(w.sampling.samples()) * w.sampling.window()
-	for i := range w.samples {
-		s := &w.samples[i]
-		if now.Sub(s.begun) >= age {
+// totals of the samples that count.
+type totals struct {
+	count         int64
+	sum, max, min float64
+	begun         int64 // of the oldest
+}
+
+func (w *window) total(now time.Time) totals {
+	t := totals{max: math.Inf(-1), min: math.Inf(1)}
+	newest := now.UnixNano() / int64(w.Window)
+	for i := range w.ring {
+		s := w.ring[i].Load()
+		if s == nil || s.number > newest || s.number <= newest-int64(w.Samples) {
 			continue
 		}
-		if !any || s.begun.Before(all.begun) {
-			all.begun = s.begun
+		if t.begun == 0 || s.begun < t.begun {
+			t.begun = s.begun
 		}
-		any = true
-		if s.count == 0 {
-			continue
-		}
-		if all.count == 0 || s.max > all.max {
-			all.max = s.max
-		}
-		if all.count == 0 || s.min < all.min {
-			all.min = s.min
-		}
-		all.sum += s.sum
-		all.count += s.count
+		t.count += s.count.Load()
+		t.sum += s.sum.load()
+		t.max = max(t.max, s.max.load())
+		t.min = min(t.min, s.min.load())
 	}
-	return all, any
+	return t
 }
 
 // avg, largest and smallest are NaN without a value, as in Java.
 func (w *window) avg(now time.Time) float64 {
-	if all, _ := w.total(now); all.count > 0 {
-		return all.sum / float64(all.count)
-	}
-	return math.NaN()
+	all := w.total(now)
+	return all.sum / float64(all.count)
 }
 
-func (w *window) largest(now time.Time) float64 {
-	if all, _ := w.total(now); all.count > 0 {
-		return all.max
+func (w *window) largest(now time.Time) float64  { return finite(w.total(now).max) }
+func (w *window) smallest(now time.Time) float64 { return finite(w.total(now).min) }
+
+func finite(v float64) float64 {
+	if math.IsInf(v, 0) {
+		return math.NaN()
 	}
-	return math.NaN()
+	return v
 }
 
-func (w *window) smallest(now time.Time) float64 {
-	if all, _ := w.total(now); all.count > 0 {
-		return all.min
-	}
-	return math.NaN()
-}
+// share is the average of what is 0 or 1 (stats.Frequencies), rest that of the
+// others; both are 0 without a value.
+func (w *window) share(now time.Time) float64 { s, _ := w.shares(now); return s }
+func (w *window) rest(now time.Time) float64  { _, r := w.shares(now); return r }
 
-// share is the average of what is 0 or 1 (stats.Frequencies); 0 without a value.
-func (w *window) share(now time.Time) float64 {
-	if all, _ := w.total(now); all.count > 0 {
-		return all.sum / float64(all.count)
+func (w *window) shares(now time.Time) (share, rest float64) {
+	all := w.total(now)
+	if all.count == 0 {
+		return 0, 0
 	}
-	return 0
+	share = all.sum / float64(all.count)
+	return share, 1 - share
 }
 
 // rate is values a second. The time that it is taken over is never shorter than
 // all samples but the newest, so that a first value does not look like a burst
 // (stats.Rate.windowSize).
 func (w *window) rate(now time.Time) float64 {
-	all, any := w.total(now)
-	if !any {
-		return 0
+	all := w.total(now)
+	elapsed := time.Duration(now.UnixNano() - all.begun)
+	full := int(elapsed / w.Window)
+	if least := w.Samples - 1; full < least {
+		elapsed += time.Duration(least-full) * w.Window
 	}
-	elapsed := now.Sub(all.begun)
-	full := int(elapsed / w.sampling.window())
-	if least := w.sampling.samples() - 1; full < least {
-		elapsed += time.Duration(least-full) * w.sampling.window()
-	}
-	if elapsed <= 0 {
+	if all.count == 0 || elapsed <= 0 {
 		return 0
 	}
 	return all.sum / elapsed.Seconds()
@@ -154,13 +149,48 @@ func (w *window) rate(now time.Time) float64 {
 
 // counter is a total and its rate.
 type counter struct {
-	total float64
-	last  window
+	n    atomic.Int64
+	last window
 }
 
 func (c *counter) add(n int, now time.Time) {
 	if n > 0 {
-		c.total += float64(n)
-		c.last.recordMany(float64(n), float64(n), float64(n), int64(n), now)
+		c.n.Add(int64(n))
+		c.last.record(float64(n), now)
+	}
+}
+
+func (c *counter) total() float64 { return float64(c.n.Load()) }
+
+// number is an atomic float64.
+type number struct{ bits atomic.Uint64 }
+
+func (n *number) load() float64   { return math.Float64frombits(n.bits.Load()) }
+func (n *number) store(v float64) { n.bits.Store(math.Float64bits(v)) }
+
+func (n *number) add(v float64) {
+	for {
+		old := n.bits.Load()
+		if n.bits.CompareAndSwap(old, math.Float64bits(math.Float64frombits(old)+v)) {
+			return
+		}
+	}
+}
+
+func (n *number) raise(v float64) {
+	for {
+		old := n.bits.Load()
+		if math.Float64frombits(old) >= v || n.bits.CompareAndSwap(old, math.Float64bits(v)) {
+			return
+		}
+	}
+}
+
+func (n *number) lower(v float64) {
+	for {
+		old := n.bits.Load()
+		if math.Float64frombits(old) <= v || n.bits.CompareAndSwap(old, math.Float64bits(v)) {
+			return
+		}
 	}
 }

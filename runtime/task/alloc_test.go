@@ -8,7 +8,7 @@ import (
 	"culvert/data"
 )
 
-// The path of a record through a sink allocates nothing for each record.
+// The path of a record through a sink, counted, allocates nothing for each record.
 func TestSink_allocations(t *testing.T) {
 	s := newSinkTest(t)
 	task := NewSink(s.cfg)
@@ -22,12 +22,14 @@ func TestSink_allocations(t *testing.T) {
 	}
 	round := func() {
 		w.batch.Inputs = append(w.batch.Inputs, msgs...)
+		ses.arrived(w.batch.Inputs)
 		w.codecs.wire(w.batch)
 		task.track(w.batch.Inputs)
 		if err := ses.deliver(w); err != nil {
 			t.Fatal(err)
 		}
 		ses.mark(w.batch.Inputs)
+		ses.count(w.batch.Inputs)
 		w.batch.Release()
 	}
 	round()
@@ -36,7 +38,7 @@ func TestSink_allocations(t *testing.T) {
 	}
 }
 
-// The path of a record through a join, without the join itself, allocates nothing
+// The path of a record through a join, counted, without the join itself, allocates nothing
 // for each record.
 func TestStream_allocations(t *testing.T) {
 	s := newStreamTest(t, 1)

@@ -16,6 +16,7 @@ import (
 	"culvert/data"
 	"culvert/fault"
 	"culvert/kafka"
+	"culvert/runtime/metrics"
 )
 
 // broker is a Kafka cluster in memory: logs, committed offsets, transactional
@@ -408,7 +409,7 @@ type states struct {
 
 func (s *states) common(t *testing.T) Common {
 	return Common{
-		ID: ID{Connector: "c", Task: 0}, Log: quiet(t),
+		ID: ID{Connector: "c", Task: 0}, Log: quiet(t), Stats: metrics.NewTask(metrics.Sampling{}),
 		Waiting:       NewWaiting(func(r string) { s.mu.Lock(); s.reasons = append(s.reasons, r); s.mu.Unlock() }),
 		OnState:       func(st State) { s.mu.Lock(); s.list = append(s.list, st); s.mu.Unlock() },
 		OnTopic:       func(tp string) { s.mu.Lock(); s.topics = append(s.topics, tp); s.mu.Unlock() },

@@ -276,11 +276,9 @@ func (ses *session) member(w *work) error {
 	}
 	ctx, cancel := context.WithTimeout(ses.soft, ses.s.cfg.FlushTimeout)
 	defer cancel()
-	err := ses.s.group.Commit(ctx, metas(ses.done))
+	err := ses.send(ctx, ses.done)
 	switch {
 	case err == nil:
-		ses.proven = time.Now()
-		maps.Copy(ses.committed, ses.done)
 		return nil
 	case fault.Is(err, fault.Fenced):
 		return errStale
@@ -354,24 +352,32 @@ func (ses *session) commit(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, ses.s.cfg.FlushTimeout)
 	defer cancel()
-	begun := time.Now()
-	err := ses.s.group.Commit(ctx, metas(todo))
-	if !fault.Is(err, fault.Fenced) {
-		ses.s.cfg.Stats.Committed(time.Since(begun), err)
-	}
-	if err != nil {
+	if err := ses.send(ctx, todo); err != nil {
 		switch {
 		case fault.Is(err, fault.Fenced): // too late: the next owner goes on from the last commit
-			ses.s.cfg.Stats.CommitSkipped()
 			ses.s.cfg.Log.Debug("offsets not committed", "error", fmt.Sprint(err))
 		case !ended(ses.soft, err):
 			ses.s.cfg.Log.Warn("offsets not committed", "error", fmt.Sprint(err))
 		}
 		return
 	}
-	ses.proven = time.Now()
-	maps.Copy(ses.committed, todo)
 	ses.s.cfg.Log.Debug("offsets committed", "partitions", len(todo))
+}
+
+// send commits offsets, once, and counts how that went.
+func (ses *session) send(ctx context.Context, offsets data.Offsets) error {
+	begun := time.Now()
+	err := ses.s.group.Commit(ctx, metas(offsets))
+	if fault.Is(err, fault.Fenced) {
+		ses.s.cfg.Stats.CommitSkipped()
+		return err
+	}
+	ses.s.cfg.Stats.Committed(time.Since(begun), err)
+	if err == nil {
+		ses.proven = time.Now()
+		maps.Copy(ses.committed, offsets)
+	}
+	return err
 }
 
 func metas(offsets data.Offsets) map[data.TopicPartition]kafka.OffsetMeta {

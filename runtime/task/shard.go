@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"culvert/connectors"
@@ -33,6 +34,7 @@ type shard struct {
 	txn       Txn
 	stateful  transforms.Stateful
 	counted   transforms.Counts // of stateful, that the metrics know
+	lag       atomic.Int64      // of the slowest lane
 	windows   *state.Local
 	restoring bool
 	progress  time.Time // of a restore
@@ -282,8 +284,9 @@ func (sh *shard) rest(ctx context.Context, changed <-chan struct{}) error {
 // Invariant 6: a stateful transformation sees each input once. Its rows are kept
 // as messages until their transaction has committed.
 func (sh *shard) step(ctx context.Context) error {
-	stats := sh.st.cfg.Stats
-	stats.Read(len(sh.in.Inputs), 0)
+	stats, inputs := sh.st.cfg.Stats, len(sh.in.Inputs)
+	stats.Read(inputs, 0)
+	defer stats.Done(inputs) // also when the life ends here: they come again
 	if err := sh.prepare(ctx); err != nil {
 		return err
 	}
@@ -301,8 +304,8 @@ func (sh *shard) step(ctx context.Context) error {
 	}
 	sh.advanceLanes()
 	sh.dirty = true
-	stats.Done(len(sh.in.Inputs))
 	sh.countJoined()
+	sh.countLag()
 	sh.in.Release()
 	sh.out.Release()
 	return nil
@@ -497,6 +500,24 @@ func (sh *shard) countJoined() {
 	now := c.Counts()
 	sh.st.cfg.Stats.Joined(now.Rows-sh.counted.Rows, now.Skipped-sh.counted.Skipped, now.Late-sh.counted.Late)
 	sh.counted = now
+}
+
+// countLag tells the metrics how far the slowest lane of all shards is behind what
+// was fetched for it.
+func (sh *shard) countLag() {
+	lag := int64(0)
+	sh.mu.Lock()
+	for _, l := range sh.lanes {
+		if !l.empty() {
+			lag = max(lag, l.pushed-l.next)
+		}
+	}
+	sh.mu.Unlock()
+	sh.lag.Store(lag)
+	for _, other := range sh.st.shards {
+		lag = max(lag, other.lag.Load())
+	}
+	sh.st.cfg.Stats.Lag(lag)
 }
 
 // encode appends the rows' messages to the current flight.

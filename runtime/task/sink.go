@@ -274,6 +274,7 @@ func (s *Sink) endSession(ctx context.Context) error {
 	if err := ses.stop(ctx, s.cfg.Graceful); err != nil {
 		return err
 	}
+	s.cfg.Stats.Idle() // what was fetched and not written is fetched again, by whoever comes next
 	// The commit has a deadline of its own: ctx has ended already when the
 	// membership is lost, and then the generation check refuses the commit.
 	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.FlushTimeout)

@@ -106,6 +106,7 @@ func (s *Source) Run(ctx context.Context) (err error) {
 		err = fe
 	}
 	s.flush(hard)
+	s.cfg.Stats.Idle()
 	s.close(hard)
 	if ended(ctx, err) {
 		return nil

@@ -75,6 +75,8 @@ type Stream struct {
 	intake *intake
 	all    []data.TopicPartition // of all inputs
 
+	shards []*shard
+
 	hard context.Context
 	life context.Context
 
@@ -132,6 +134,8 @@ func (st *Stream) Run(ctx context.Context) (err error) {
 	defer kill()
 	st.hard, st.life = hard, ctx
 	defer st.close(hard)
+	defer st.cfg.Stats.Partitions(0)
+	defer st.cfg.Stats.Idle()
 	shards, err := st.open(ctx)
 	if err == nil {
 		err = st.work(ctx, shards)
@@ -237,6 +241,7 @@ func (st *Stream) divide(partitions map[string]int) ([]*shard, error) {
 
 // work runs the shards, the intake, and a look at the inputs now and then.
 func (st *Stream) work(ctx context.Context, shards []*shard) error {
+	st.shards = shards
 	for _, sh := range shards {
 		for _, tp := range sh.tps {
 			st.intake.shards[tp] = sh
