@@ -85,6 +85,11 @@ func writePrepared(ctx context.Context, coll *mongo.Collection, messages <-chan 
 		return err
 	}
 	prepared := bson.Raw(raw)
+	// As small as the filters of the sink that is measured.
+	filter, err := bson.Marshal(bson.D{{Key: "_id", Value: "upsert-json#1#1234567"}})
+	if err != nil {
+		return err
+	}
 	docs := make([]any, 0, floorBatch)
 	models := make([]mongo.WriteModel, 0, floorBatch)
 	for {
@@ -101,7 +106,7 @@ func writePrepared(ctx context.Context, coll *mongo.Collection, messages <-chan 
 				return ctx.Err()
 			}
 			if upsert {
-				models = append(models, mongo.NewReplaceOneModel().SetFilter(bson.Raw(prepared)).SetReplacement(prepared).SetUpsert(true))
+				models = append(models, mongo.NewReplaceOneModel().SetFilter(bson.Raw(filter)).SetReplacement(prepared).SetUpsert(true))
 			} else {
 				docs = append(docs, prepared)
 			}

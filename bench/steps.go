@@ -46,7 +46,7 @@ func (b *bed) javaWorker(ctx context.Context, name string, props map[string]stri
 	return &run{Process: c.Process, url: c.URL}, c.Start(ctx)
 }
 
-// allocations ends our worker and returns its allocations since the first third.
+// allocations ends our worker and returns its allocations, those of its start included.
 func (r *run) allocations(units int) (float64, error) {
 	if err := r.Stop(20 * time.Second); err != nil {
 		return 0, err

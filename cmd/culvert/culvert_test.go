@@ -2,7 +2,7 @@ package main
 
 import (
 	"bytes"
-	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -121,8 +121,9 @@ func TestHealthcheck(t *testing.T) {
 		t.Error("a worker that is not healthy passed")
 	}
 	s.Close()
-	if err := checkHealth(context.Background(), s.URL, &bytes.Buffer{}); err == nil {
-		t.Error("a worker that is not there passed")
+	said, err := run(t, "healthcheck", "--url", s.URL)
+	if quiet := exitStatus(0); !errors.As(err, &quiet) || quiet != 1 || !strings.Contains(said, "no answer from "+s.URL) {
+		t.Errorf("a worker that is not there: %v, %q", err, said)
 	}
 	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
 	defer secure.Close()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -31,7 +32,14 @@ func healthcheckCommand() *cobra.Command {
 			if address == "" {
 				address = localAddress(os.Environ())
 			}
-			return checkHealth(cmd.Context(), address, cmd.OutOrStdout())
+			err := checkHealth(cmd.Context(), address, cmd.OutOrStdout())
+			if quiet := exitStatus(0); err == nil || errors.As(err, &quiet) {
+				return err
+			}
+			// A container engine knows 0 and 1 and reserves 2, which other commands end with
+			// when nobody answers.
+			fmt.Fprintln(cmd.ErrOrStderr(), "culvert:", fault.Explain(err))
+			return exitStatus(1)
 		},
 	}
 	cmd.Flags().StringVar(&address, "url", "", "address of the worker")

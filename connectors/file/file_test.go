@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,6 +141,126 @@ func TestSourceLines(t *testing.T) {
 	}
 	if err := src.Close(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// warnings hands on what is logged.
+type warnings struct {
+	slog.Handler
+	said chan string
+}
+
+func (w warnings) Handle(_ context.Context, r slog.Record) error {
+	w.said <- r.Message
+	return nil
+}
+
+// A file that is cut or replaced under the source is read on as it is, and never
+// from its beginning: that would double lines. The log says so, once.
+func TestSourceSaysThatTheFileIsNotTheSame(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(t *testing.T, file string) (grown string)
+		want   string
+	}{
+		"cut": {func(t *testing.T, file string) string {
+			if err := os.Truncate(file, 0); err != nil {
+				t.Fatal(err)
+			}
+			return file
+		}, "shorter"},
+		"moved": {func(t *testing.T, file string) string {
+			if err := os.Rename(file, file+".1"); err != nil {
+				t.Fatal(err)
+			}
+			return file + ".1"
+		}, "moved"},
+		"replaced": {func(t *testing.T, file string) string {
+			if err := os.Rename(file, file+".1"); err != nil {
+				t.Fatal(err)
+			}
+			put(t, file, "new\n")
+			return file + ".1"
+		}, "moved"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "in.txt")
+			put(t, file, "one\ntwo\n")
+			said := make(chan string, 10)
+			src, err := SourcePlugin().Source(t.Context(), connectors.Env{Log: slog.New(warnings{slog.NewTextHandler(io.Discard, nil), said})},
+				map[string]string{"file": file, "topic": "lines"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = src.Close(context.WithoutCancel(t.Context())) }()
+			if lines, pos := read(t, src); len(lines) != 2 || pos != 8 {
+				t.Fatal(lines, pos)
+			}
+			grown := c.change(t, file)
+			go func() {
+				if text := <-said; !strings.Contains(text, c.want) {
+					t.Errorf("%q does not say %q", text, c.want)
+				}
+				text := "three\n"
+				if grown == file { // the part that was read comes again, and another line
+					text = "uno\ndos\n" + text
+				}
+				put(t, grown, text)
+			}()
+			if lines, pos := read(t, src); fmt.Sprint(lines) != "[three]" || pos != 14 {
+				t.Errorf("%q at %d", lines, pos)
+			}
+			if n := len(said); n > 0 {
+				t.Errorf("said %d times more", n)
+			}
+		})
+	}
+}
+
+// A file without line ends must not fill the memory.
+func TestSourceRefusesALineWithoutEnd(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "in.txt")
+	put(t, file, "first\n")
+	if err := os.Truncate(file, maxLine+100); err != nil { // zeros, which take no space
+		t.Fatal(err)
+	}
+	src := open(t, file, 10, nil)
+	if lines, _ := read(t, src); len(lines) != 1 {
+		t.Fatal(lines)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err := src.Read(ctx, data.NewBatch())
+	if !fault.Is(err, fault.Fatal) || !strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), "at byte 6 ") {
+		t.Error(err)
+	}
+	_ = src.Close(t.Context())
+}
+
+// Wherever a read ends, the lines are the same.
+func TestSourceLinesInPieces(t *testing.T) {
+	const text = "a\r\nb\rc\n\n\r\rde\r\n\r\nlast\n"
+	const want = `["a" "b" "c" "" "" "" "de" "" "last"]`
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for size := 1; size <= len(text); size++ {
+		s := &source{cfg: sourceConfig{Batch: 1 + size%3}, in: strings.NewReader(text), chunk: make([]byte, size)}
+		var lines []string
+		for s.position < int64(len(text)) {
+			b := data.NewBatch()
+			if err := s.Read(ctx, b); err != nil {
+				t.Fatalf("read by %d bytes, after %q: %v", size, lines, err)
+			}
+			for i := range b.Records {
+				v, _, err := b.Records[i].Value.Value(b.Arena)
+				if err != nil {
+					t.Fatal(err)
+				}
+				lines = append(lines, strings.Clone(v.Str()))
+			}
+		}
+		if got := fmt.Sprintf("%q", lines); got != want {
+			t.Errorf("read by %d bytes: %s, want %s", size, got, want)
+		}
 	}
 }
 

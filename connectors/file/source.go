@@ -22,6 +22,10 @@ const (
 	missingWait  = 250 * time.Millisecond
 )
 
+// maxLine is how long a line may be: beyond what any broker takes, and far below
+// what a file without line ends would make of the worker's memory.
+const maxLine = 64 << 20
+
 var stringSchema = data.Of(data.String)
 
 // source reads lines as FileStreamSourceTask: a line ends with \n, \r\n or \r, and
@@ -37,8 +41,10 @@ type source struct {
 	file     *os.File  // what Close closes; nil for the standard input
 	position int64     // of buf[0]
 	buf      []byte    // read, not yet handed out
+	seen     int       // how much of buf is known to hold no line end
 	chunk    []byte
-	warned   bool
+	missing  bool // has been told
+	replaced bool // has been told
 }
 
 func openSource(_ context.Context, env connectors.Env, cfg sourceConfig) (*source, error) {
@@ -80,7 +86,13 @@ func (s *source) Read(ctx context.Context, b *data.Batch) error {
 			if s.lines(b) > 0 {
 				return nil
 			}
+			if len(s.buf) > maxLine {
+				return fault.New(fault.Fatal, "file.line", "the line of file '%s' that begins at byte %d is longer than %d bytes", s.cfg.File, s.position, maxLine).
+					WithJava("org.apache.kafka.connect.errors.ConnectException").
+					WithFix("Check that it is a text file; to go on behind the line, stop the connector and set its position (PATCH /connectors/{name}/offsets).")
+			}
 		case err == nil || errors.Is(err, io.EOF):
+			s.checkFile()
 			if err := sleep(ctx, pollInterval); err != nil {
 				return err
 			}
@@ -95,8 +107,8 @@ func (s *source) Read(ctx context.Context, b *data.Batch) error {
 func (s *source) open(ctx context.Context) (found bool, err error) {
 	f, err := os.Open(s.cfg.File)
 	if errors.Is(err, fs.ErrNotExist) {
-		if !s.warned {
-			s.warned = true
+		if !s.missing {
+			s.missing = true
 			s.log.Warn("file to read does not exist yet, waiting for it", "file", s.cfg.File)
 		}
 		return false, nil
@@ -114,6 +126,33 @@ func (s *source) open(ctx context.Context) (found bool, err error) {
 	}
 	s.file, s.in = f, f
 	return true, nil
+}
+
+// checkFile says once, at the end of the file, that no more lines can be expected of
+// it: it was cut, or it has another name now. As in Java the open file is read on
+// and nothing is read from its beginning again, which would double lines.
+func (s *source) checkFile() {
+	if s.file == nil || s.replaced {
+		return
+	}
+	mine, err := s.file.Stat()
+	if err != nil {
+		return // Read will say it
+	}
+	read := s.position + int64(len(s.buf))
+	now, err := os.Stat(s.cfg.File)
+	what := ""
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && !os.SameFile(mine, now):
+		what = "file has been moved or removed, only the old one is read"
+	case mine.Size() < read:
+		what = "file is shorter than what was read of it, only what is written behind that is read"
+	default:
+		return
+	}
+	s.replaced = true
+	s.log.Warn(what, "file", s.cfg.File, "position", read,
+		"fix", "to read a new file from its beginning, stop the connector, DELETE its offsets and resume it")
 }
 
 // stored is the position to go on from.
@@ -139,12 +178,15 @@ func (s *source) stored(ctx context.Context) (int64, error) {
 
 // lines appends the complete lines of the buffer and marks the position behind them.
 func (s *source) lines(b *data.Batch) int {
-	rest, n := s.buf, 0
+	rest, seen, n := s.buf, s.seen, 0
+	s.seen = 0
 	for n < max(s.cfg.Batch, 1) {
-		end, skip := lineEnd(rest)
+		end, skip := lineEnd(rest, seen)
 		if end < 0 {
+			s.seen = len(bytes.TrimSuffix(rest, []byte{'\r'}))
 			break
 		}
+		seen = 0
 		r := b.Append()
 		r.Topic = s.cfg.Topic
 		r.Timestamp = time.Now().UnixMilli()
@@ -164,21 +206,26 @@ func (s *source) lines(b *data.Batch) int {
 	return n
 }
 
-// lineEnd finds the first line: its length and that of its end. -1: no end yet;
-// a \r at the very end may be half of \r\n.
-func lineEnd(b []byte) (end, skip int) {
-	end = bytes.IndexAny(b, "\r\n")
-	switch {
-	case end < 0:
-		return -1, 0
-	case b[end] == '\n':
-		return end, 1
-	case end+1 == len(b):
-		return -1, 0
-	case b[end+1] == '\n':
-		return end, 2
+// lineEnd finds the first line, whose first bytes are known to hold no end: its
+// length and that of its end. -1: no end yet; a \r at the very end may be half of \r\n.
+func lineEnd(b []byte, from int) (end, skip int) {
+	end = bytes.IndexByte(b[from:], '\n')
+	head := b[from:]
+	if end >= 0 {
+		head = head[:end]
 	}
-	return end, 1
+	cr := bytes.IndexByte(head, '\r')
+	switch {
+	case cr < 0 && end < 0:
+		return -1, 0
+	case cr < 0:
+		return from + end, 1
+	case cr == len(head)-1 && end >= 0:
+		return from + cr, 2
+	case cr == len(head)-1:
+		return -1, 0
+	}
+	return from + cr, 1
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

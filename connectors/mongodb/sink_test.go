@@ -459,7 +459,9 @@ func TestOutage(t *testing.T) {
 	}
 	begun := time.Now()
 	retryUntilDone(t, s, b)
-	if d := time.Since(begun); d > 2*time.Second {
+	// Half a second where the machine is idle; the driver's own heartbeat, which must
+	// not be waited for, comes after ten.
+	if d := time.Since(begun); d > 8*time.Second {
 		t.Errorf("work went on %s after the end of the outage", d)
 	}
 	if got := len(stub.Docs(ns)); got != 4 {
