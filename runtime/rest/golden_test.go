@@ -38,15 +38,11 @@ var needsWork = map[string]bool{
 	"state-tolerate-bad-records": true, "tasks-sink-file-missing": true, "tasks-source": true, "topics-source": true, "create-initial-paused": true,
 }
 
-// needsTransforms are conversations about checks of transformations and predicates
-// that are only declared so far.
-var needsTransforms = map[string]bool{"validate-smt-cast-bad": true, "validate-predicate-bad": true}
-
 func TestGoldenRest(t *testing.T) {
 	m := newMemory(t)
 	server := serve(t, m)
 	r := &golden.Replayer{URL: server.URL, Version: version, Client: server.Client()}
 	r.RunAll(t, "rest", func(s *golden.Scenario) bool {
-		return !s.NeedsAny("mongo-sink") && !needsWork[s.Name] && !needsTransforms[s.Name]
+		return !s.NeedsAny("mongo-sink") && !needsWork[s.Name]
 	})
 }

@@ -12,7 +12,6 @@ import (
 	"culvert/connectors/all"
 	"culvert/data"
 	"culvert/fault"
-	"culvert/internal/plugintest"
 	"culvert/runtime/plugins"
 	"culvert/runtime/rest"
 	"culvert/runtime/store"
@@ -40,7 +39,7 @@ func newMemory(t testing.TB) *memory {
 	if err != nil {
 		t.Fatal(err)
 	}
-	registry, err := plugins.New(version, plugintest.StandIns(all.Set()))
+	registry, err := plugins.New(version, all.Set())
 	if err != nil {
 		t.Fatal(err)
 	}
