@@ -4,7 +4,8 @@ const (
 	dayMillis = 86400000
 	// cutover is 15 October 1582, the first day of the Gregorian calendar, in days
 	// since the epoch.
-	cutover = -141427
+	cutover     = -141427
+	cutoverYear = 1582
 )
 
 func floorDiv(a, b int64) int64 {
@@ -113,9 +114,18 @@ func (d *date) week() (year, week int64) {
 	return d.year, (d.days-first+weekdayOf(first))/7 + 1
 }
 
+// monthDay counts the days of the month that have been. It is the date but in
+// October 1582, of which ten days never were.
+func (d *date) monthDay() int64 {
+	if d.year == cutoverYear && d.month == 10 && d.days >= cutover {
+		return d.day - 10
+	}
+	return d.day
+}
+
 func (d *date) weekOfMonth() int64 {
-	first := d.days - d.day + 1
-	return (d.day-1+weekdayOf(first))/7 + 1
+	n := d.monthDay()
+	return (n-1+weekdayOf(d.days-n+1))/7 + 1
 }
 
 // onOrBefore is the last day of the weekday at or before days.

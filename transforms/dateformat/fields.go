@@ -66,12 +66,12 @@ func (f *fields) both(a, b field) int {
 
 // millis is GregorianCalendar.computeTime. It fails beyond the range of int64.
 func (f *fields) millis() (int64, bool) {
-	t := ((f.hour()*60+f.value[minuteField])*60+f.value[secondField])*1000 + f.value[millisField] - f.value[zoneField]
-	days := f.days()
+	t := ((f.hour()*60+f.value[minuteField])*60+f.value[secondField])*1000 + f.value[millisField]
+	days := f.days(floorDiv(t, dayMillis))
 	if days > math.MaxInt64/dayMillis-100 || days < math.MinInt64/dayMillis+100 {
 		return 0, false
 	}
-	return days*dayMillis + t, true
+	return days*dayMillis + t - floorDiv(t, dayMillis)*dayMillis - f.value[zoneField], true
 }
 
 func (f *fields) hour() int64 {
@@ -82,25 +82,40 @@ func (f *fields) hour() int64 {
 	return f.value[hourField] + 12*f.value[halfField]
 }
 
-func (f *fields) days() int64 {
+// days is the day, more days after what the fields say. The calendar follows from the
+// year as it was given, except in the year of the cutover, where the day decides.
+func (f *fields) days(more int64) int64 {
 	if f.stamp[weekYearField] > f.stamp[yearField] {
-		return f.weekDate()
+		return f.weekDate() + more
 	}
 	year := f.or(yearField, 1970)
 	if f.isSet(eraField) && f.value[eraField] == 0 {
 		year = 1 - year
 	}
-	rule := f.rule()
-	if g := rule(gregorianDays, year); g >= cutover {
-		return g
+	rule, ofYear := f.rule()
+	if year > cutoverYear || year == cutoverYear && !ofYear {
+		if g := rule(gregorianDays, year) + more; g >= cutover {
+			return g
+		}
 	}
-	return rule(julianDays, year)
+	return rule(julianDays, year) + more
 }
 
 // weekDate is a day given by the year of its week (CalendarBuilder.establish).
 func (f *fields) weekDate() int64 {
 	first := firstOf(f.value[weekYearField])
-	return first - weekdayOf(first) + 7*(f.or(weekField, 1)-1) + f.or(weekdayField, 0)
+	week, weekday := f.or(weekField, 1), f.or(weekdayField, 0)
+	if weekday < 0 || weekday > 6 { // counted from Sunday as 1, and now from Monday as 1
+		if weekday++; weekday > 7 {
+			weekday--
+			week, weekday = week+weekday/7, weekday%7+1
+		} else {
+			back := (7 - weekday) / 7
+			week, weekday = week-back, weekday+7*back
+		}
+		weekday %= 7
+	}
+	return first - weekdayOf(first) + 7*(week-1) + weekday
 }
 
 // calendar counts the days to the first of a month, January being 1.
@@ -108,7 +123,9 @@ type calendar func(year, month int64) int64
 
 // rule chooses the fields that say the day: GregorianCalendar.selectFields. Those
 // set last win, and a week needs a weekday to count.
-func (f *fields) rule() func(calendar, int64) int64 {
+//
+// OfYear is set for days counted from the beginning of the year.
+func (f *fields) rule() (days func(calendar, int64) int64, ofYear bool) {
 	day, yearDay := f.stamp[dayField], f.stamp[yearDayField]
 	week, monthWeek := f.both(weekField, weekdayField), f.both(monthWeekField, weekdayField)
 	nth := f.both(weekdayInMonthField, weekdayField)
@@ -117,21 +134,21 @@ func (f *fields) rule() func(calendar, int64) int64 {
 		monthWeek, week = f.stamp[monthWeekField], f.stamp[weekField]
 		nth = max(f.stamp[weekdayInMonthField], f.stamp[weekdayField])
 		if best = max(monthWeek, nth, week); best == 0 {
-			return f.byDay
+			return f.byDay, false
 		}
 	}
 	byWeek := f.stamp[weekField]
 	switch {
 	case best == day:
-		return f.byDay
+		return f.byDay, false
 	case best == monthWeek && f.stamp[monthWeekField] >= byWeek && (monthWeek != nth || f.stamp[monthWeekField] >= f.stamp[weekdayInMonthField]):
-		return f.byMonthWeek
+		return f.byMonthWeek, false
 	case best == nth && f.stamp[weekdayInMonthField] >= byWeek:
-		return f.byNth
+		return f.byNth, false
 	case best == yearDay:
-		return f.byYearDay
+		return f.byYearDay, true
 	}
-	return f.byWeek
+	return f.byWeek, true
 }
 
 func (f *fields) byDay(c calendar, year int64) int64 {

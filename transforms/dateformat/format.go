@@ -125,7 +125,7 @@ func (it *item) append(dst []byte, d *date, t int64) []byte {
 	case 'D':
 		return padded(dst, d.yearDay(), it.count)
 	case 'F':
-		return padded(dst, (d.day-1)/7+1, it.count)
+		return padded(dst, (d.monthDay()-1)/7+1, it.count)
 	case 'w':
 		_, week := d.week()
 		return padded(dst, week, it.count)
@@ -161,7 +161,7 @@ func (it *item) append(dst []byte, d *date, t int64) []byte {
 // year writes two digits for yy, and else all of them.
 func (it *item) year(dst []byte, y int64) []byte {
 	if it.count == 2 {
-		y = (y%100 + 100) % 100
+		y %= 100
 	}
 	return padded(dst, y, it.count)
 }

@@ -121,10 +121,10 @@ func (p *parser) set(letter byte, n int64) {
 		n--
 	case letter == 'k' && n == 24, letter == 'h' && n == 12:
 		n = 0
-	case letter == 'u': // Monday is 1
-		if n >= 1 && n <= 7 {
-			n %= 7
-		}
+	case letter == 'u' && n >= 1 && n <= 7: // Monday is 1, Sunday 7
+		n %= 7
+	case letter == 'u': // what lies beyond counts from Sunday as 1, as in Calendar
+		n--
 	}
 	p.fields.set(field, n)
 }

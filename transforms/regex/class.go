@@ -102,14 +102,11 @@ func (s set) String() string {
 // quoted writes a character so that it stands for itself, in a class and outside.
 func quoted(b *strings.Builder, c rune) {
 	switch {
-	case c < unicode.MaxASCII && isWordRune(c), c > unicode.MaxASCII && unicode.IsLetter(c):
-	case c >= ' ' && c < unicode.MaxASCII:
-		b.WriteByte('\\')
-	default:
+	case isWordRune(c), c > unicode.MaxASCII && unicode.IsLetter(c):
+		b.WriteRune(c)
+	default: // the engines do not agree on what a backslash does before a hyphen
 		b.WriteString(`\x{` + hexOf(c) + `}`)
-		return
 	}
-	b.WriteRune(c)
 }
 
 func hexOf(c rune) string {
@@ -231,13 +228,17 @@ func (t *translator) classBody() (set, error) {
 			}
 			return s, nil
 		case c == '&' && t.peekAt(1) == '&':
-			for t.peek() == '&' {
-				t.at++
+			t.at += 2
+			if next := t.peek(); next == '&' || next == ']' { // && without a right side adds nothing
+				if !some {
+					return nil, t.fail(t.at-1, "Bad class syntax")
+				}
+				continue
 			}
 			if left != nil {
 				s = left.intersect(s)
 			}
-			if t.peek() != ']' { // a trailing && adds nothing
+			if some { // without a left side, it is the right one
 				both := s
 				left, s = &both, nil
 			}
@@ -279,6 +280,9 @@ func (t *translator) classItem() (set, error) {
 		return single(low), nil
 	}
 	t.at++
+	if t.peek() == '\\' && strings.ContainsRune("dDwWsShHvV", t.peekAt(1)) {
+		return nil, t.fail(t.at+1, "Illegal character range")
+	}
 	high, err := t.classRune()
 	if err != nil {
 		return nil, err
@@ -295,7 +299,7 @@ func (t *translator) classRune() (rune, error) {
 		return t.src[t.at-1], nil
 	}
 	if t.at+1 >= len(t.src) {
-		return 0, t.fail(t.at+1, "Unescaped trailing backslash")
+		return 0, t.fail(t.at+1, "Unexpected internal error")
 	}
 	return t.character()
 }

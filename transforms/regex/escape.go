@@ -10,7 +10,7 @@ func (t *translator) escape() error {
 	c := t.peekAt(1)
 	switch {
 	case t.at+1 >= len(t.src):
-		return t.fail(t.at+1, "Unescaped trailing backslash")
+		return t.fail(t.at+1, "Unexpected internal error")
 	case c == 'Q':
 		t.quote()
 		return nil
@@ -139,7 +139,7 @@ func (t *translator) property(negated bool) (set, bool, error) {
 			end++
 		}
 		if end == len(t.src) {
-			return nil, false, t.fail(end-1, "Unclosed character family")
+			return nil, false, t.fail(end, "Unclosed character family")
 		}
 		name, t.at = string(t.src[t.at+1:end]), end
 		if name == "" {

@@ -35,7 +35,7 @@ const matchTimeout = time.Second
 
 // Compile reads an expression. The error is a *SyntaxError with Java's text.
 func Compile(source string) (*Pattern, error) {
-	t := translator{src: []rune(source)}
+	t := translator{source: source, src: []rune(source)}
 	if err := t.translate(); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // lineTerminators end a line in Java (\r\n does as well).
@@ -13,8 +14,9 @@ const lineTerminators = "\n\r\u0085\u2028\u2029"
 // translator reads an expression as java.util.regex.Pattern does, with the same
 // errors at the same positions, and writes it for both engines.
 type translator struct {
-	src []rune
-	at  int
+	source string // as given, for error texts
+	src    []rune // what is left to read at; \Q…\E is written out there
+	at     int
 
 	out, linear strings.Builder // for the backtracking engine, for Go's
 	backtracks  bool            // Go's engine cannot do it
@@ -39,8 +41,8 @@ func (t *translator) fail(index int, format string, args ...any) error {
 	if index >= 0 {
 		text += fmt.Sprintf(" near index %d", index)
 	}
-	text += "\n" + string(t.src)
-	if index >= 0 && index < len(t.src) {
+	text += "\n" + t.source
+	if index >= 0 && index < utf8.RuneCountInString(t.source) {
 		text += "\n" + strings.Repeat(" ", index) + "^"
 	}
 	return &SyntaxError{Text: text}
@@ -140,17 +142,14 @@ func (t *translator) skipComments() {
 // quantified translates one atom with its quantifier.
 func (t *translator) quantified() error {
 	startOut, startLinear := t.out.Len(), t.linear.Len()
-	group, err := t.atom()
-	if err != nil {
+	repeatable, err := t.atom()
+	if err != nil || !repeatable {
 		return err
 	}
 	t.skipComments()
 	q, err := t.quantifier()
 	if err != nil || q.text == "" {
 		return err
-	}
-	if !group { // a flag group (?i) has nothing to repeat
-		return nil
 	}
 	atom, linear := t.out.String()[startOut:], t.linear.String()[startLinear:]
 	head, linearHead := t.out.String()[:startOut], t.linear.String()[:startLinear]
@@ -203,7 +202,7 @@ func (t *translator) quantifier() (quantifier, error) {
 // counted reads {n}, {n,} or {n,m}.
 func (t *translator) counted() (string, error) {
 	if !isDigit(t.peekAt(1)) {
-		return "", t.fail(t.at-1, "Illegal repetition")
+		return "", t.fail(t.at+1, "Illegal repetition")
 	}
 	t.at++
 	low, err := t.number()
