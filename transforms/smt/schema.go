@@ -75,17 +75,22 @@ func newPlans[P any](make func(*data.Schema) (*P, error)) *plans[P] {
 
 func (c *plans[P]) of(s *data.Schema) (*P, error) {
 	if s != c.last {
-		p, ok := c.known[s]
-		if !ok {
-			p.plan, p.err = c.make(s)
-			if len(c.known) >= maxPlans {
-				clear(c.known)
-			}
-			c.known[s] = p
-		}
-		c.last, c.plan, c.err = s, p.plan, p.err
+		c.find(s)
 	}
 	return c.plan, c.err
+}
+
+// find makes the plan of s the last one.
+func (c *plans[P]) find(s *data.Schema) {
+	p, ok := c.known[s]
+	if !ok {
+		p.plan, p.err = c.make(s)
+		if len(c.known) >= maxPlans {
+			clear(c.known)
+		}
+		c.known[s] = p
+	}
+	c.last, c.plan, c.err = s, p.plan, p.err
 }
 
 // structPlan is the plan of a transformation that keeps all fields in place.
