@@ -24,7 +24,7 @@ func TestSink_allocations(t *testing.T) {
 		w.batch.Inputs = append(w.batch.Inputs, msgs...)
 		ses.arrived(w.batch.Inputs)
 		w.codecs.wire(w.batch)
-		task.track(w.batch.Inputs)
+		task.tracker.note(w.batch.Inputs)
 		if err := ses.deliver(w); err != nil {
 			t.Fatal(err)
 		}

@@ -131,7 +131,7 @@ func (ses *session) fetch() error {
 		}
 		ses.arrived(w.batch.Inputs)
 		w.codecs.wire(w.batch)
-		s.track(w.batch.Inputs)
+		s.tracker.note(w.batch.Inputs)
 		var err error
 		w.letters, err = pipe.apply(ses.soft, w.batch, w.letters)
 		if err != nil {

@@ -64,8 +64,7 @@ type Sink struct {
 	mu      sync.Mutex
 	session *session // nil: no partitions
 
-	topicMu sync.Mutex
-	topics  map[string]bool
+	tracker *tracker
 }
 
 // NewSink makes the task; Run does the work.
@@ -76,7 +75,7 @@ func NewSink(cfg SinkConfig) *Sink {
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = sinkBytes
 	}
-	s := &Sink{cfg: cfg, gate: newGate(cfg.StartPaused, cfg.OnState), topics: map[string]bool{}}
+	s := &Sink{cfg: cfg, gate: newGate(cfg.StartPaused, cfg.OnState), tracker: newTracker(&cfg.Common)}
 	s.limits = kafka.Limits{Records: cfg.MaxRecords, Bytes: cfg.MaxBytes}
 	s.retry = newRetrier(&cfg.Common, "sink")
 	s.policy = newPolicy(&cfg.Common, &s.cfg.Chain, javaSinkTask)
@@ -313,21 +312,3 @@ func (s *Sink) close(ctx context.Context) {
 }
 
 // track reports topics that messages come from, once each.
-func (s *Sink) track(msgs []data.Message) {
-	if s.cfg.OnTopic == nil {
-		return
-	}
-	last := ""
-	for i := range msgs {
-		if t := msgs[i].Topic; t != last {
-			last = t
-			s.topicMu.Lock()
-			news := !s.topics[t]
-			s.topics[t] = true
-			s.topicMu.Unlock()
-			if news {
-				s.cfg.OnTopic(t)
-			}
-		}
-	}
-}

@@ -45,7 +45,7 @@ type Source struct {
 	source   connectors.Source
 	producer Producer
 	ring     *ring
-	topics   map[string]bool // reported by OnTopic
+	tracker  *tracker
 	fail     context.CancelCauseFunc
 }
 
@@ -57,7 +57,7 @@ func NewSource(cfg SourceConfig) *Source {
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = sourceBytes
 	}
-	s := &Source{cfg: cfg, gate: newGate(cfg.StartPaused, cfg.OnState), topics: map[string]bool{}}
+	s := &Source{cfg: cfg, gate: newGate(cfg.StartPaused, cfg.OnState), tracker: newTracker(&cfg.Common)}
 	s.retry = newRetrier(&cfg.Common, "source")
 	s.policy = newPolicy(&cfg.Common, &s.cfg.Chain, javaSourceTask)
 	s.policy.Letters = "" // dead letter topics are for sinks
@@ -241,7 +241,7 @@ func (s *Source) produce(ctx, hard context.Context, e *entry) error {
 	if len(e.msgs) == 0 {
 		return nil
 	}
-	s.track(e.msgs)
+	s.tracker.note(e.msgs)
 	s.cfg.Log.Debug("batch sent", "records", len(e.msgs), "bytes", e.bytes)
 	return s.producer.Send(hard, e.msgs, func(i int, _ int32, _ int64, err error) { s.acked(e, i, err) })
 }
@@ -300,21 +300,6 @@ func fixOf(err error) string {
 		return e.Fix
 	}
 	return ""
-}
-
-func (s *Source) track(msgs []data.Message) {
-	last := ""
-	for i := range msgs {
-		if t := msgs[i].Topic; t != last {
-			last = t
-			if !s.topics[t] {
-				s.topics[t] = true
-				if s.cfg.OnTopic != nil {
-					s.cfg.OnTopic(t)
-				}
-			}
-		}
-	}
 }
 
 // flushEvery stores offsets at the interval, when kept batches fill the ring, and

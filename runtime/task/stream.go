@@ -80,8 +80,7 @@ type Stream struct {
 	hard context.Context
 	life context.Context
 
-	topicMu sync.Mutex
-	topics  map[string]bool
+	tracker *tracker
 }
 
 // NewStream makes the task; Run does the work.
@@ -92,7 +91,7 @@ func NewStream(cfg StreamConfig) *Stream {
 		cfg.MaxTaskIdle = -1 // no order between topics
 		cfg.State = state.Open(state.Options{Log: cfg.Log})
 	}
-	st := &Stream{cfg: cfg, pass: pass, gate: newGate(cfg.StartPaused, cfg.OnState), inputs: cfg.Plan.Inputs(), topics: map[string]bool{}}
+	st := &Stream{cfg: cfg, pass: pass, gate: newGate(cfg.StartPaused, cfg.OnState), inputs: cfg.Plan.Inputs(), tracker: newTracker(&cfg.Common)}
 	for _, t := range st.inputs {
 		st.retention = append(st.retention, cfg.Plan.Retention(t))
 	}
@@ -174,7 +173,7 @@ func (st *Stream) open(ctx context.Context) ([]*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	st.intake = newIntake(consumer, st.track)
+	st.intake = newIntake(consumer, st.tracker.note)
 	st.keys = newCopartition(st.inputs, partitions[st.inputs[0]], st.cfg.Chain.class(data.StageKeyConverter))
 	st.keys.prefix = "transforms." + st.cfg.Name + "."
 	return st.divide(partitions)
@@ -304,25 +303,6 @@ func (st *Stream) watch(ctx context.Context) error {
 				return fault.New(fault.Fatal, "join.partitions_changed", "topic '%s' had %d partitions when the join began and has %d now: keys have moved between partitions, and what was read before no longer fits",
 					t, have[t], info.Partitions).
 					WithFix("Give the connector a new name to begin anew, with the same number of partitions in all inputs.")
-			}
-		}
-	}
-}
-
-func (st *Stream) track(msgs []data.Message) {
-	if st.cfg.OnTopic == nil {
-		return
-	}
-	last := ""
-	for i := range msgs {
-		if t := msgs[i].Topic; t != last {
-			last = t
-			st.topicMu.Lock()
-			news := !st.topics[t]
-			st.topics[t] = true
-			st.topicMu.Unlock()
-			if news {
-				st.cfg.OnTopic(t)
 			}
 		}
 	}
