@@ -56,7 +56,14 @@ type Plugin struct {
 	// names it without secrets. Nil: it needs nothing.
 	Dial func(ctx context.Context, props map[string]string, side Side) (target string, err error)
 	// New makes a factory for one side; its result makes a converter for each topic.
-	New func(props map[string]string, side Side, log *slog.Logger) (Factory, error)
+	New func(props map[string]string, side Side, env Env) (Factory, error)
+}
+
+// Env is what a converter is given by the worker.
+type Env struct {
+	Log *slog.Logger // may be nil
+	// DataDir is culvert.data.dir; empty: nothing may be kept on disk.
+	DataDir string
 }
 
 // Serves reports whether the class can convert a side.

@@ -52,7 +52,7 @@ func runCase(p converters.Plugin, c *golden.VectorCase) error {
 	if err := json.Unmarshal(c.Input, &in); err != nil {
 		return err
 	}
-	factory, err := p.New(c.Config, side, nil)
+	factory, err := p.New(c.Config, side, converters.Env{})
 	if c.Error != nil && c.Error.Stage == "configure" {
 		_, err = golden.CompareError(c.Error, err)
 		return err

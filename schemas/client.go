@@ -3,6 +3,7 @@ package schemas
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -15,14 +16,61 @@ import (
 	"culvert/fault"
 )
 
+// Type is the language of a schema, as the registry names it.
+type Type string
+
+// The types that registries know.
+const (
+	Avro     Type = "AVRO"
+	JSON     Type = "JSON"
+	Protobuf Type = "PROTOBUF"
+)
+
 // Schema is one schema as the registry holds it.
 type Schema struct {
-	ID      int
-	Version int    // in its subject; 0: unknown
-	Type    string // AVRO, JSON, PROTOBUF
-	Text    string
-	// Refs are the texts of the schemas it refers to, each after those it needs itself.
-	Refs []string
+	ID      int    `json:"id"`
+	Version int    `json:"version,omitempty"` // in its subject; 0: unknown
+	Type    Type   `json:"type"`
+	Text    string `json:"text"`
+	// Refs are the schemas it refers to, directly or not, each after those it needs itself.
+	Refs []Reference `json:"refs,omitempty"`
+}
+
+// Reference is a schema that another one refers to.
+type Reference struct {
+	Name    string `json:"name"` // as the other one says it: a full name, an address or a file to import
+	Subject string `json:"subject"`
+	Version int    `json:"version"`
+	Text    string `json:"text"`
+	// Direct: the schema itself says this name, and not only one of its references.
+	Direct bool `json:"direct,omitempty"`
+}
+
+// RefTexts are the texts of the references, each schema once.
+func (s *Schema) RefTexts() []string {
+	type version struct {
+		subject string
+		n       int
+	}
+	var texts []string
+	seen := map[version]bool{}
+	for _, r := range s.Refs {
+		if v := (version{r.Subject, r.Version}); !seen[v] {
+			seen[v] = true
+			texts = append(texts, r.Text)
+		}
+	}
+	return texts
+}
+
+func (s *Schema) direct() []srclient.Reference {
+	var refs []srclient.Reference
+	for _, r := range s.Refs {
+		if r.Direct {
+			refs = append(refs, srclient.Reference{Name: r.Name, Subject: r.Subject, Version: r.Version})
+		}
+	}
+	return refs
 }
 
 // Client reads and registers schemas. It is safe for concurrent use. Calls take at
@@ -30,11 +78,13 @@ type Schema struct {
 type Client struct {
 	config Config
 	sr     *srclient.SchemaRegistryClient
+	disk   *disk
 	flight singleflight.Group
 
 	mu       sync.Mutex
 	byID     map[int]*Schema         // guarded by mu
 	written  map[writeKey]*Schema    // guarded by mu
+	latest   map[string]*Schema      // guarded by mu
 	versions map[versionKey]int      // guarded by mu
 	missing  map[string]missingEntry // guarded by mu; what the registry said it does not have
 	pause    time.Duration           // guarded by mu; grows with failures in a row
@@ -42,7 +92,11 @@ type Client struct {
 	outage   error                   // guarded by mu; why
 }
 
-type writeKey struct{ subject, text string }
+type writeKey struct {
+	subject string
+	typ     Type
+	text    string
+}
 
 type versionKey struct {
 	subject string
@@ -63,8 +117,10 @@ const (
 	maxPause   = time.Second
 )
 
-// Open makes a client. It does not connect.
-func Open(c Config) *Client {
+// Open makes a client. It does not connect. What the registry answers is kept under
+// dir as well, culvert.data.dir, for the time when it does not answer; empty: in
+// memory only. log hears of a disk that cannot be written; it may be nil.
+func Open(c Config, dir string, log *slog.Logger) *Client {
 	httpClient := &http.Client{
 		Transport:     newTransport(&c),
 		Timeout:       c.timeout(),
@@ -72,8 +128,9 @@ func Open(c Config) *Client {
 	}
 	sr := srclient.NewSchemaRegistryClient(placeholder, srclient.WithClient(httpClient))
 	sr.CachingEnabled(false) // its caches have no bound
-	cl := &Client{config: c, sr: sr}
-	cl.byID, cl.written, cl.versions, cl.missing = map[int]*Schema{}, map[writeKey]*Schema{}, map[versionKey]int{}, map[string]missingEntry{}
+	cl := &Client{config: c, sr: sr, disk: openDisk(dir, &c, log)}
+	cl.byID, cl.written, cl.latest = map[int]*Schema{}, map[writeKey]*Schema{}, map[string]*Schema{}
+	cl.versions, cl.missing = map[versionKey]int{}, map[string]missingEntry{}
 	return cl
 }
 
@@ -86,21 +143,16 @@ func (c *Client) ByID(id int) (*Schema, error) {
 	if s != nil {
 		return s, nil
 	}
-	v, err := c.once("id "+strconv.Itoa(id), func() (any, error) {
+	s, err := ask(c, "id "+strconv.Itoa(id), func() (*Schema, error) {
 		got, err := c.sr.GetSchema(id)
 		if err != nil {
 			return nil, err
 		}
-		s := &Schema{ID: id, Type: typeOf(got), Text: got.Schema()}
-		if s.Refs, err = c.references(got.References()); err != nil {
-			return nil, err
-		}
-		return s, nil
+		return c.whole(got, id, 0)
 	})
 	if err != nil {
 		return nil, err
 	}
-	s = v.(*Schema)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.byID) >= maxEntries {
@@ -110,79 +162,98 @@ func (c *Client) ByID(id int) (*Schema, error) {
 	return s, nil
 }
 
-func typeOf(s *srclient.Schema) string {
-	if t := s.SchemaType(); t != nil && *t != "" {
-		return string(*t)
+// Latest is the latest version of a subject, as it was when it was first asked for
+// (the default of latest.cache.ttl.sec is to keep it). Errors as for ByID.
+func (c *Client) Latest(subject string) (*Schema, error) {
+	c.mu.Lock()
+	s := c.latest[subject]
+	c.mu.Unlock()
+	if s != nil {
+		return s, nil
 	}
-	return "AVRO"
+	s, err := ask(c, "latest "+subject, func() (*Schema, error) {
+		got, err := c.sr.GetLatestSchema(subject)
+		if err != nil {
+			return nil, err
+		}
+		return c.whole(got, got.ID(), got.Version())
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.latest) >= maxEntries {
+		clear(c.latest)
+	}
+	c.latest[subject] = s
+	return s, nil
+}
+
+// whole is a schema with those that it refers to.
+func (c *Client) whole(got *srclient.Schema, id, version int) (*Schema, error) {
+	s := &Schema{ID: id, Version: version, Type: typeOf(got), Text: got.Schema()}
+	var err error
+	s.Refs, err = c.references(got.References())
+	return s, err
+}
+
+func typeOf(s *srclient.Schema) Type {
+	if t := s.SchemaType(); t != nil && *t != "" {
+		return Type(*t)
+	}
+	return Avro
 }
 
 const maxReferences = 200
 
 // references reads the schemas that another one refers to, those first that the
 // others need.
-func (c *Client) references(refs []srclient.Reference) ([]string, error) {
-	var texts []string
-	seen := map[srclient.Reference]bool{}
-	var walk func(refs []srclient.Reference) error
-	walk = func(refs []srclient.Reference) error {
+func (c *Client) references(refs []srclient.Reference) ([]Reference, error) {
+	var list []Reference
+	seen := map[srclient.Reference]int{} // place in list; -1: further up
+	var walk func(refs []srclient.Reference, direct bool) error
+	walk = func(refs []srclient.Reference, direct bool) error {
 		for _, ref := range refs {
-			ref.Name = ""
-			if seen[ref] {
+			if at, ok := seen[ref]; ok {
+				if at >= 0 && direct {
+					list[at].Direct = true
+				}
 				continue
 			}
-			if seen[ref] = true; len(seen) > maxReferences {
+			if seen[ref] = -1; len(seen) > maxReferences {
 				return fmt.Errorf("more than %d referenced schemas", maxReferences)
 			}
 			s, err := c.sr.GetSchemaByVersion(ref.Subject, ref.Version)
 			if err != nil {
 				return err
 			}
-			if err := walk(s.References()); err != nil {
+			if err := walk(s.References(), false); err != nil {
 				return err
 			}
-			texts = append(texts, s.Schema())
+			seen[ref] = len(list)
+			list = append(list, Reference{Name: ref.Name, Subject: ref.Subject, Version: ref.Version, Text: s.Schema(), Direct: direct})
 		}
 		return nil
 	}
-	return texts, walk(refs)
+	return list, walk(refs, true)
 }
 
 // ForWriting returns the schema to write data of the schema text with: registered,
 // looked up, or the latest of the subject, as configured. Errors: Retry while the
 // registry does not answer, Record when it refuses the schema or does not have it.
-func (c *Client) ForWriting(subject, text string) (*Schema, error) {
-	key := writeKey{subject, text}
+func (c *Client) ForWriting(subject string, typ Type, text string) (*Schema, error) {
+	key := writeKey{subject, typ, text}
 	c.mu.Lock()
 	s := c.written[key]
 	c.mu.Unlock()
 	if s != nil {
 		return s, nil
 	}
-	v, err := c.once("write "+subject+" "+text, func() (any, error) {
-		var got *srclient.Schema
-		var err error
-		switch {
-		case c.config.AutoRegister:
-			got, err = c.register(subject, text)
-		case c.config.UseLatest:
-			if got, err = c.sr.GetLatestSchema(subject); err == nil {
-				text = got.Schema()
-			}
-		default:
-			got, err = c.sr.LookupSchema(subject, text, srclient.Avro)
-		}
-		if err != nil {
-			return nil, err
-		}
-		s := &Schema{ID: got.ID(), Version: got.Version(), Type: typeOf(got), Text: text}
-		s.Refs, err = c.references(got.References())
-		return s, err
-	})
+	s, err := c.forWriting(subject, typ, text)
 	if err != nil {
 		return nil, c.explainWriting(err, subject)
 	}
-	s = v.(*Schema)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.written) >= maxEntries {
@@ -192,16 +263,33 @@ func (c *Client) ForWriting(subject, text string) (*Schema, error) {
 	return s, nil
 }
 
+func (c *Client) forWriting(subject string, typ Type, text string) (*Schema, error) {
+	if !c.config.AutoRegister && c.config.UseLatest {
+		return c.Latest(subject)
+	}
+	how, call := "lookup ", c.sr.LookupSchema
+	if c.config.AutoRegister {
+		how, call = "register ", c.register
+	}
+	return ask(c, how+subject+" "+string(typ)+" "+text, func() (*Schema, error) {
+		got, err := call(subject, text, srclient.SchemaType(typ))
+		if err != nil {
+			return nil, err
+		}
+		return &Schema{ID: got.ID(), Version: got.Version(), Type: typ, Text: text}, nil
+	})
+}
+
 // register registers a schema. When two tasks register the first schema of a
 // subject at the same moment, some registries refuse the second with the 409 that
 // means "incompatible" instead of giving it the id that the first one got: a second
 // attempt then finds the subject there, and a schema that really is incompatible
 // is refused again.
-func (c *Client) register(subject, text string) (*srclient.Schema, error) {
-	got, err := c.sr.CreateSchema(subject, text, srclient.Avro)
+func (c *Client) register(subject, text string, typ srclient.SchemaType, refs ...srclient.Reference) (*srclient.Schema, error) {
+	got, err := c.sr.CreateSchema(subject, text, typ, refs...)
 	var answer srclient.Error
 	if errors.As(err, &answer) && answer.Code == http.StatusConflict {
-		return c.sr.CreateSchema(subject, text, srclient.Avro)
+		return c.sr.CreateSchema(subject, text, typ, refs...)
 	}
 	return got, err
 }
@@ -215,17 +303,14 @@ func (c *Client) Version(subject string, s *Schema) (int, error) {
 	if ok {
 		return n, nil
 	}
-	v, err := c.once("version "+subject+" "+strconv.Itoa(s.ID), func() (any, error) {
-		got, err := c.sr.LookupSchema(subject, s.Text, srclient.Avro)
+	n, err := ask(c, "version "+subject+" "+strconv.Itoa(s.ID), func() (int, error) {
+		got, err := c.sr.LookupSchema(subject, s.Text, srclient.SchemaType(s.Type), s.direct()...)
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
 		return got.Version(), nil
 	})
-	switch {
-	case err == nil:
-		n = v.(int)
-	case fault.Is(err, fault.Retry):
+	if err != nil && !fault.Is(err, fault.Record) {
 		return 0, err
 	}
 	c.mu.Lock()
@@ -235,6 +320,27 @@ func (c *Client) Version(subject string, s *Schema) (int, error) {
 	}
 	c.versions[key] = n
 	return n, nil
+}
+
+// ask runs a request. An answer goes to the disk; while the registry does not
+// answer, what it said before the last start of the worker counts. It is asked
+// first, because the same address may hold another registry today.
+func ask[T any](c *Client, key string, request func() (T, error)) (T, error) {
+	v, err := c.once(key, func() (any, error) {
+		v, err := request()
+		if err == nil {
+			c.disk.save(key, v)
+		}
+		return v, err
+	})
+	var answer T
+	switch {
+	case err == nil:
+		answer = v.(T)
+	case fault.Is(err, fault.Retry) && c.disk.load(key, &answer):
+		err = nil
+	}
+	return answer, err
 }
 
 // once runs a request unless the same one is under way, the registry is known not

@@ -34,7 +34,7 @@ func open(t *testing.T, props map[string]string) *Client {
 	if errs := report.Errors(); len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	return Open(c)
+	return Open(c, "", nil)
 }
 
 func fake(t *testing.T, opts ...srfake.Option) *srfake.Registry {
@@ -99,8 +99,13 @@ func TestReferences(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := open(t, map[string]string{"schema.registry.url": r.URL()}).ByID(id)
-	if err != nil || len(s.Refs) != 1 || !strings.Contains(s.Refs[0], "Customer") {
+	if err != nil || len(s.Refs) != 1 || s.Refs[0].Name != "Customer" || !s.Refs[0].Direct || !strings.Contains(s.RefTexts()[0], "Customer") {
 		t.Errorf("%+v, %v", s, err)
+	}
+	// A registry knows a schema by its text and its references.
+	c := open(t, map[string]string{"schema.registry.url": r.URL()})
+	if n, err := c.Version("orders-value", s); n != 1 || err != nil {
+		t.Errorf("version %d, %v", n, err)
 	}
 }
 
@@ -192,6 +197,21 @@ func TestRetryAfterIsFollowed(t *testing.T) {
 	}
 }
 
+func TestRetryAfterForms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for text, want := range map[string]time.Duration{
+			"": 0, "3": 3 * time.Second, "-3": 0, "99999999999": time.Minute, "soon": 0,
+			time.Now().Add(20 * time.Second).UTC().Format(http.TimeFormat): 20 * time.Second,
+			time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat):       0,
+			time.Now().Add(time.Hour).UTC().Format(http.TimeFormat):        time.Minute,
+		} {
+			if got := retryAfter(&http.Response{Header: http.Header{"Retry-After": {text}}}); got != want {
+				t.Errorf("%q: %s, want %s", text, got, want)
+			}
+		}
+	})
+}
+
 func TestAnswersThatAreNoAnswer(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
 		"proxy page": func(w http.ResponseWriter, _ *http.Request) {
@@ -262,6 +282,8 @@ func TestAuth(t *testing.T) {
 		"url":       {"schema.registry.url": "http://culvert:s3cret%3Ax@" + host},
 		"user info": {"schema.registry.url": r.URL(), "basic.auth.credentials.source": "USER_INFO", "basic.auth.user.info": "culvert:s3cret:x"},
 		"old key":   {"schema.registry.url": r.URL(), "basic.auth.credentials.source": "USER_INFO", "schema.registry.basic.auth.user.info": "culvert:s3cret:x"},
+		"sasl": {"schema.registry.url": r.URL(), "basic.auth.credentials.source": "SASL_INHERIT",
+			"sasl.jaas.config": `org.apache.kafka.common.security.plain.PlainLoginModule required username="culvert" password="s3cret:x";`},
 	} {
 		if _, err := open(t, props).ByID(id); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -286,21 +308,21 @@ func TestAuth(t *testing.T) {
 func TestForWriting(t *testing.T) {
 	r := fake(t)
 	c := open(t, map[string]string{"schema.registry.url": r.URL()})
-	s, err := c.ForWriting("orders-value", orders)
+	s, err := c.ForWriting("orders-value", Avro, orders)
 	if err != nil || s.ID == 0 {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	strict := open(t, map[string]string{"schema.registry.url": r.URL(), "auto.register.schemas": "false"})
-	if got, err := strict.ForWriting("orders-value", orders); err != nil || got.ID != s.ID {
+	if got, err := strict.ForWriting("orders-value", Avro, orders); err != nil || got.ID != s.ID {
 		t.Errorf("looked up: %+v, %v", got, err)
 	}
-	_, err = strict.ForWriting("other-value", orders)
+	_, err = strict.ForWriting("other-value", Avro, orders)
 	wantClass(t, err, fault.Record, "other-value", "auto.register.schemas=true")
 	if r.SubjectExists("other-value") {
 		t.Error("registered although auto.register.schemas is false")
 	}
 	latest := open(t, map[string]string{"schema.registry.url": r.URL(), "auto.register.schemas": "false", "use.latest.version": "true"})
-	if got, err := latest.ForWriting("orders-value", `"string"`); err != nil || got.ID != s.ID || got.Text != orders {
+	if got, err := latest.ForWriting("orders-value", Avro, `"string"`); err != nil || got.ID != s.ID || got.Text != orders {
 		t.Errorf("latest: %+v, %v", got, err)
 	}
 	if n, err := c.Version("orders-value", s); err != nil || n != 1 {
@@ -318,7 +340,7 @@ func TestIncompatibleIsARecordError(t *testing.T) {
 	})
 	c := open(t, map[string]string{"schema.registry.url": url})
 	for range 3 {
-		_, err := c.ForWriting("orders-value", orders)
+		_, err := c.ForWriting("orders-value", Avro, orders)
 		wantClass(t, err, fault.Record, "orders-value", "incompatible", "compatibility level")
 	}
 	if n := requests.Load(); n != 2 { // the second attempt of register
@@ -335,7 +357,7 @@ func TestNormalize(t *testing.T) {
 		_, _ = w.Write([]byte(`{"id":3,"schema":"\"string\""}`))
 	})
 	c := open(t, map[string]string{"schema.registry.url": url + "/apis/ccompat/v7/", "normalize.schemas": "true"})
-	if _, err := c.ForWriting("a/b-value", orders); err != nil || query.Load() != "normalize=true" {
+	if _, err := c.ForWriting("a/b-value", Avro, orders); err != nil || query.Load() != "normalize=true" {
 		t.Errorf("query %v, %v", query.Load(), err)
 	}
 }
@@ -368,7 +390,9 @@ func TestConfigErrors(t *testing.T) {
 		{map[string]string{"schema.registry.url": " "}, "at least one registry"},
 		{map[string]string{"schema.registry.url": "localhost:8081"}, "must be like http://host:8081"},
 		{map[string]string{"schema.registry.url": "mock://x"}, "must be like http://host:8081"},
-		{map[string]string{"schema.registry.url": "http://x", "basic.auth.credentials.source": "SASL_INHERIT"}, "SASL_INHERIT is not supported"},
+		{map[string]string{"schema.registry.url": "http://x", "basic.auth.credentials.source": "SASL_INHERIT"}, "sasl.jaas.config"},
+		{map[string]string{"schema.registry.url": "http://x", "basic.auth.credentials.source": "SASL_INHERIT", "sasl.jaas.config": `a.B required password="hush";`}, "no username and password"},
+		{map[string]string{"schema.registry.url": "http://x", "basic.auth.credentials.source": "SASL"}, "must be URL, USER_INFO or SASL_INHERIT"},
 		{map[string]string{"schema.registry.url": "http://x", "basic.auth.credentials.source": "USER_INFO", "basic.auth.user.info": "hush"}, "must be user:password"},
 		{map[string]string{"schema.registry.url": "http://x", "value.subject.name.strategy": "my.Own"}, "TopicRecordNameStrategy"},
 		{map[string]string{"schema.registry.url": "http://x", "schema.registry.ssl.truststore.location": "/x", "schema.registry.ssl.truststore.type": "JKS"}, "schema.registry.ssl.truststore.location"},

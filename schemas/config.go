@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"culvert/configdef"
+	"culvert/jaas"
 	"culvert/keystore"
 )
 
@@ -17,6 +18,7 @@ type Config struct {
 	authSource   string
 	userInfo     string
 	oldUserInfo  string
+	saslJAAS     string
 	bearerSource string
 	token        string
 	connect      int // milliseconds
@@ -84,11 +86,13 @@ func Keys[C any](at func(*C) *Config) []configdef.Key[C] {
 		{Spec: spec{Name: "http.read.timeout.ms", Type: configdef.Int, Importance: configdef.Low, Default: def("10000"), Check: configdef.AtLeast(1),
 			Doc: "How long to wait for an answer."}, Into: num(func(c *Config) *int { return &c.read })},
 		{Spec: spec{Name: "basic.auth.credentials.source", Type: configdef.String, Importance: configdef.Medium, Default: def("URL"),
-			Doc: "Where user and password come from: URL or USER_INFO."}, Into: str(func(c *Config) *string { return &c.authSource })},
+			Doc: "Where user and password come from: URL, USER_INFO or SASL_INHERIT."}, Into: str(func(c *Config) *string { return &c.authSource })},
 		{Spec: spec{Name: "basic.auth.user.info", Type: configdef.Password, Importance: configdef.Medium, Default: def(""),
 			Doc: "user:password, with basic.auth.credentials.source=USER_INFO."}, Into: str(func(c *Config) *string { return &c.userInfo })},
 		{Spec: spec{Name: "schema.registry.basic.auth.user.info", Type: configdef.Password, Importance: configdef.Medium, Default: def(""),
 			Doc: "The former name of basic.auth.user.info."}, Into: str(func(c *Config) *string { return &c.oldUserInfo })},
+		{Spec: spec{Name: "sasl.jaas.config", Type: configdef.Password, Importance: configdef.Low, Default: def(""),
+			Doc: "The login module whose username and password are used, with basic.auth.credentials.source=SASL_INHERIT."}, Into: str(func(c *Config) *string { return &c.saslJAAS })},
 		{Spec: spec{Name: "bearer.auth.credentials.source", Type: configdef.String, Importance: configdef.Medium, Default: def("STATIC_TOKEN"),
 			Doc: "Where the bearer token comes from: STATIC_TOKEN."}, Into: str(func(c *Config) *string { return &c.bearerSource })},
 		{Spec: spec{Name: "bearer.auth.token", Type: configdef.Password, Importance: configdef.Medium, Default: def(""),
@@ -172,10 +176,18 @@ func (c *Config) addBase(r *configdef.Report, text string) {
 		}
 		b.auth = basic(user, password)
 	case "SASL_INHERIT":
-		r.FailValue("basic.auth.credentials.source", c.authSource, "SASL_INHERIT is not supported; use USER_INFO with basic.auth.user.info")
-		return
+		m, err := jaas.Parse(c.saslJAAS)
+		if err == nil && (m.Options["username"] == "" || m.Options["password"] == "") {
+			err = errors.New("it has no username and password")
+		}
+		if err != nil {
+			r.Fail("sasl.jaas.config", "Invalid value [hidden] for configuration sasl.jaas.config: %v; it must name a login module with username and password, "+
+				"because basic.auth.credentials.source is SASL_INHERIT", err)
+			return
+		}
+		b.auth = basic(m.Options["username"], m.Options["password"])
 	default:
-		r.FailValue("basic.auth.credentials.source", c.authSource, "must be URL or USER_INFO")
+		r.FailValue("basic.auth.credentials.source", c.authSource, "must be URL, USER_INFO or SASL_INHERIT")
 		return
 	}
 	if c.token != "" {

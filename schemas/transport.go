@@ -136,11 +136,15 @@ func discard(resp *http.Response) {
 	_ = resp.Body.Close()
 }
 
-// retryAfter is what a 429 or 503 asks for, in seconds and at most a minute.
+// retryAfter is what a 429 or 503 asks for, at most a minute: seconds or a date
+// (RFC 9110, 10.2.3).
 func retryAfter(resp *http.Response) time.Duration {
-	n, err := strconv.Atoi(resp.Header.Get("Retry-After"))
-	if err != nil || n < 0 {
-		return 0
+	var wait time.Duration
+	text := resp.Header.Get("Retry-After")
+	if n, err := strconv.Atoi(text); err == nil {
+		wait = min(time.Duration(n), 60) * time.Second
+	} else if at, err := http.ParseTime(text); err == nil {
+		wait = time.Until(at)
 	}
-	return min(time.Duration(n)*time.Second, time.Minute)
+	return max(0, min(wait, time.Minute))
 }

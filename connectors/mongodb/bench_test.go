@@ -1,7 +1,6 @@
 package mongodb
 
 import (
-	"log/slog"
 	"syscall"
 	"testing"
 
@@ -136,7 +135,7 @@ func jsonBatch(b testing.TB) *data.Batch {
 func avroBatch(b testing.TB) *data.Batch {
 	reg := srfake.New()
 	b.Cleanup(reg.Close)
-	f, err := avro.Plugin().New(map[string]string{"schema.registry.url": reg.URL()}, converters.Value, slog.New(slog.DiscardHandler))
+	f, err := avro.Plugin().New(map[string]string{"schema.registry.url": reg.URL()}, converters.Value, converters.Env{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"log/slog"
 	"sync"
 
 	"culvert/configdef"
@@ -38,8 +37,8 @@ func Plugin() converters.Plugin {
 			}
 			return schemas.Ping(ctx, c.registry)
 		},
-		New: func(props map[string]string, side converters.Side, log *slog.Logger) (converters.Factory, error) {
-			return New(props, side, log)
+		New: func(props map[string]string, side converters.Side, env converters.Env) (converters.Factory, error) {
+			return New(props, side, env)
 		},
 	}
 }
@@ -62,12 +61,12 @@ type writerID struct {
 }
 
 // New reads the configuration. Errors have class Config. It does not connect.
-func New(props map[string]string, side converters.Side, _ *slog.Logger) (*Factory, error) {
+func New(props map[string]string, side converters.Side, env converters.Env) (*Factory, error) {
 	c, report := def().Parse(props)
 	if err := converters.ConfigError(Class, report); err != nil {
 		return nil, err
 	}
-	return &Factory{config: c, key: side == converters.Key, registry: schemas.Open(c.registry), writers: map[writerID]*Writer{}}, nil
+	return &Factory{config: c, key: side == converters.Key, registry: schemas.Open(c.registry, env.DataDir, env.Log), writers: map[writerID]*Writer{}}, nil
 }
 
 // Class is the Java class name.
@@ -178,10 +177,10 @@ func (f *Factory) writer(topic string, id int32) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Type != "AVRO" {
+	if s.Type != schemas.Avro {
 		return nil, fault.New(fault.Record, "avro.other_type", "schema %d is of type %s", id, s.Type)
 	}
-	n, err := Parse(s.Text, s.Refs...)
+	n, err := Parse(s.Text, s.RefTexts()...)
 	if err != nil {
 		return nil, fault.New(fault.Record, "avro.schema", "schema %d cannot be read: %v", id, err)
 	}
@@ -297,12 +296,12 @@ func (c *Converter) newPlan(s *data.Schema) (*plan, error) {
 		return nil, c.failWriting(err)
 	}
 	text := string(n.JSON())
-	got, err := c.f.registry.ForWriting(subject, text)
+	got, err := c.f.registry.ForWriting(subject, schemas.Avro, text)
 	if err != nil {
 		return nil, c.failWriting(err)
 	}
 	if got.Text != text {
-		if n, err = Parse(got.Text, got.Refs...); err != nil {
+		if n, err = Parse(got.Text, got.RefTexts()...); err != nil {
 			return nil, c.failWriting(fault.New(fault.Record, "avro.schema", "schema %d of subject %s cannot be read: %v", got.ID, subject, err))
 		}
 		if _, err := c.f.config.Connect(n, 0); err != nil {

@@ -30,7 +30,7 @@ func factory(t testing.TB, url string, side converters.Side, props ...string) *F
 	for i := 0; i+1 < len(props); i += 2 {
 		all[props[i]] = props[i+1]
 	}
-	f, err := New(all, side, nil)
+	f, err := New(all, side, converters.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,11 +355,11 @@ func TestScrub(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	_, err := New(map[string]string{"schema.registry.url": "nonsense"}, converters.Value, nil)
+	_, err := New(map[string]string{"schema.registry.url": "nonsense"}, converters.Value, converters.Env{})
 	if !fault.Is(err, fault.Config) || !strings.Contains(err.Error(), "schema.registry.url") {
 		t.Errorf("%v", err)
 	}
-	if _, err := New(nil, converters.Value, nil); err == nil || err.Error() != `Missing required configuration "schema.registry.url" which has no default value.` {
+	if _, err := New(nil, converters.Value, converters.Env{}); err == nil || err.Error() != `Missing required configuration "schema.registry.url" which has no default value.` {
 		t.Errorf("%v", err)
 	}
 	if r := Plugin().Check(map[string]string{"schema.registry.url": "http://x", "connect.meta.data": "maybe"}, converters.Value); len(r.Errors()) != 1 {

@@ -29,7 +29,7 @@ func avroConverter(t testing.TB, url string, props map[string]string) converters
 	for k, v := range props {
 		all[k] = v
 	}
-	f, err := avro.New(all, converters.Value, nil)
+	f, err := avro.New(all, converters.Value, converters.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@
 package header
 
 import (
-	"log/slog"
 	"unicode/utf8"
 
 	"culvert/configdef"
@@ -25,7 +24,7 @@ func Plugin() converters.Plugin {
 		Check: func(props map[string]string, _ converters.Side) *configdef.Report {
 			return configdef.Validate(nil, props)
 		},
-		New: func(map[string]string, converters.Side, *slog.Logger) (converters.Factory, error) {
+		New: func(map[string]string, converters.Side, converters.Env) (converters.Factory, error) {
 			return Factory{}, nil
 		},
 	}

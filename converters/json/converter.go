@@ -1,8 +1,6 @@
 package json
 
 import (
-	"log/slog"
-
 	"culvert/configdef"
 	"culvert/converters"
 	"culvert/data"
@@ -60,7 +58,7 @@ func Plugin() converters.Plugin {
 			_, report := def().Parse(converters.WithType(props, side))
 			return report
 		},
-		New: func(props map[string]string, side converters.Side, _ *slog.Logger) (converters.Factory, error) {
+		New: func(props map[string]string, side converters.Side, _ converters.Env) (converters.Factory, error) {
 			return New(props, side)
 		},
 	}

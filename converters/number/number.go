@@ -4,7 +4,6 @@ package number
 
 import (
 	"encoding/binary"
-	"log/slog"
 	"math"
 
 	"culvert/configdef"
@@ -70,7 +69,7 @@ func Plugins() []converters.Plugin {
 			Check: func(props map[string]string, side converters.Side) *configdef.Report {
 				return configdef.Validate(specs(), converters.WithType(props, side))
 			},
-			New: func(map[string]string, converters.Side, *slog.Logger) (converters.Factory, error) {
+			New: func(map[string]string, converters.Side, converters.Env) (converters.Factory, error) {
 				return factory{k}, nil
 			},
 		})

@@ -3,8 +3,6 @@
 package raw
 
 import (
-	"log/slog"
-
 	"culvert/configdef"
 	"culvert/converters"
 	"culvert/data"
@@ -31,7 +29,7 @@ func Plugin() converters.Plugin {
 		Check: func(props map[string]string, side converters.Side) *configdef.Report {
 			return configdef.Validate(specs(), converters.WithType(props, side))
 		},
-		New: func(map[string]string, converters.Side, *slog.Logger) (converters.Factory, error) {
+		New: func(map[string]string, converters.Side, converters.Env) (converters.Factory, error) {
 			return Factory{}, nil
 		},
 	}

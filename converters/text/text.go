@@ -3,7 +3,6 @@
 package text
 
 import (
-	"log/slog"
 	"unicode/utf8"
 
 	"culvert/configdef"
@@ -37,7 +36,7 @@ func Plugin() converters.Plugin {
 		Check: func(props map[string]string, side converters.Side) *configdef.Report {
 			return configdef.Validate(specs(), converters.WithType(props, side))
 		},
-		New: func(props map[string]string, side converters.Side, _ *slog.Logger) (converters.Factory, error) {
+		New: func(props map[string]string, side converters.Side, _ converters.Env) (converters.Factory, error) {
 			return New(props, side)
 		},
 	}

@@ -40,7 +40,7 @@ func (w *Worker) converter(props map[string]string, key, own, workers string, si
 	if err != nil {
 		return nil, fmt.Errorf("Invalid value %s for configuration %s: %w", class, key, err)
 	}
-	c, err := p.New(under(from, key+"."), side, log.With("logger", p.Class))
+	c, err := p.New(under(from, key+"."), side, converters.Env{Log: log.With("logger", p.Class), DataDir: w.cfg.DataDir})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}

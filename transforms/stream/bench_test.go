@@ -56,7 +56,7 @@ func paymentOf(id string) data.Value {
 func formats(b testing.TB) map[string]converters.Factory {
 	reg := srfake.New()
 	b.Cleanup(reg.Close)
-	a, err := avro.New(map[string]string{"schema.registry.url": reg.URL()}, converters.Value, nil)
+	a, err := avro.New(map[string]string{"schema.registry.url": reg.URL()}, converters.Value, converters.Env{})
 	if err != nil {
 		b.Fatal(err)
 	}
