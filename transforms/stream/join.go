@@ -129,6 +129,11 @@ func (j *Join) one(in, out *data.Batch, st state.Windows) error {
 		j.skipped.Add(1)
 		return nil
 	}
+	// Here, not when it meets another record: a record is good or bad by itself, or
+	// one that is bad would take good ones of the other side with it.
+	if err := j.rows.check(c.side, &c.value); err != nil {
+		return err
+	}
 	if err := j.checkTypes(); err != nil {
 		return err
 	}
@@ -255,7 +260,8 @@ func (j *Join) store() error {
 		}
 		e.value = j.kept
 	}
-	if raw, _, ok := c.r.Key.Wire(); ok && j.p.c.copartitioned && raw != nil {
+	// The bytes in the topic, also where a transformation has made another key.
+	if raw := c.in.Inputs[c.r.Input].Key; raw != nil && j.p.c.copartitioned {
 		e.flags |= flagPrint
 		e.print = uint32(xxhash.Sum64(raw))
 	}
@@ -286,6 +292,11 @@ func (j *Join) match(e state.Entry) error {
 		return err
 	}
 	v, s, err := j.rows.build(&halves, c.out.Arena)
+	if fault.Is(err, fault.Record) {
+		// Kept under another select: the present record is not to blame.
+		return fault.New(fault.Fatal, "stream.stored_row", "a record that was kept before the configuration of the join changed makes no row now: %w", err).
+			WithFix("Select only fields that all records within the window have, or give the connector a new name to begin anew.")
+	}
 	if err != nil {
 		return err
 	}

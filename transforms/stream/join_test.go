@@ -248,7 +248,7 @@ func TestRefusals(t *testing.T) {
 		{name: "bad_value", events: "L1 !@1", record: "bad bytes"},
 		{name: "no_timestamp", events: "L1 a@1", edit: func(r []data.Record) { r[0].Timestamp = -1 }, record: "has no usable timestamp (-1 ms)"},
 		{name: "timestamp_field", props: map[string]string{"timestamp.field": "f"}, events: "L1 a_noon@1", record: `holds no event time: "noon"`},
-		{name: "select", props: map[string]string{"select": "left.nope"}, events: "L1 a@1, R1 b@1",
+		{name: "select", props: map[string]string{"select": "left.nope"}, events: "R1 b@1, L1 a@1",
 			record: "the value of a record of topic L has no field nope (select)"},
 		{name: "twice", props: map[string]string{"select": "left.v AS x, left.*, right.v AS f"}, events: "L1 a@1, R1 b@1",
 			fatal: "a joined row would have two fields called f"},
@@ -299,7 +299,8 @@ func TestKeyBytes(t *testing.T) {
 		b := newBench(t, map[string]string{"within": "10 s"})
 		b.j.partition = partition
 		in, out := batch(t, "L1 a@1", "R1 b@1"), data.NewBatch()
-		in.Records[1].Key = data.WireCell([]byte("#1"), prefixed)
+		in.Inputs[1].Key = []byte("#1")
+		in.Records[1].Key = data.WireCell(in.Inputs[1].Key, prefixed)
 		err := b.j.Process(in, out, b.st)
 		const want = "hold the same value \\\"1\\\" in different bytes"
 		if partition == 0 {
@@ -309,6 +310,20 @@ func TestKeyBytes(t *testing.T) {
 		} else if !fault.Is(err, fault.Fatal) || fault.Of(err).Code != "stream.key_bytes" {
 			t.Errorf("partition %d: %v", partition, err)
 		}
+	}
+}
+
+// A transformation has made the key that is joined by: what decides about the
+// partition is the key in the topic.
+func TestKeyBytesOfMadeKeys(t *testing.T) {
+	b := newBench(t, map[string]string{"within": "10 s"})
+	b.j.partition = 2
+	in, out := batch(t, "Lorder-1 a@1", "Rpayment-1 b@1"), data.NewBatch()
+	for i := range in.Records {
+		in.Records[i].Key.Set(data.OfString("order-1"), textKey.schema)
+	}
+	if err := b.j.Process(in, out, b.st); fault.Of(err) == nil || fault.Of(err).Code != "stream.key_bytes" {
+		t.Errorf("process: %v", err)
 	}
 }
 

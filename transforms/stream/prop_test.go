@@ -160,6 +160,51 @@ func TestAnyInterleaving(t *testing.T) {
 	}
 }
 
+// A record that can be half of no row fails by itself: the rows are those of the
+// other records, wherever it stands, whatever it meets.
+func TestBadRecordsFailAlone(t *testing.T) {
+	rnd := seeded(t)
+	other := data.NewStruct("other", data.Field{Name: "x", Schema: optText})
+	rows := 0
+	for range 20 {
+		b := newBench(t, map[string]string{"within": "10 s", "select": "left.v AS left_v, right.v AS right_v"})
+		ref := newNaive(&b.p.c)
+		all := samples(rnd, 200)
+		in, out := batch(t, texts(all)...), data.NewBatch()
+		var want []string
+		bad := map[int32]bool{}
+		for i, s := range all {
+			switch rnd.IntN(8) {
+			case 0:
+				in.Records[i].Value.Set(data.OfStruct([]data.Value{data.OfString("no v")}), other)
+			case 1:
+				in.Records[i].Value.Set(data.OfString("no object"), textKey.schema)
+			default:
+				want = append(want, ref.process(s)...)
+				continue
+			}
+			bad[int32(i)] = true
+		}
+		if err := b.j.Process(in, out, b.st); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "rows", format(t, out), want)
+		rows += len(want)
+		for _, f := range in.Failed() {
+			if !bad[int32(f.Index)] {
+				t.Errorf("record %d failed: %v", f.Index, f.Err)
+			}
+			delete(bad, int32(f.Index))
+		}
+		if len(bad) > 0 {
+			t.Errorf("records %v did not fail", bad)
+		}
+	}
+	if rows == 0 {
+		t.Error("no rows")
+	}
+}
+
 func equal(t *testing.T, what string, got, want []string) {
 	t.Helper()
 	if slices.Equal(got, want) {

@@ -19,6 +19,8 @@ type rows struct {
 	lastL *layout
 	// names are the keys of schemaless rows, by side and field.
 	names [2]map[string]data.Value
+	// fits is the last schema of each side that has all fields of select.
+	fits [2]*data.Schema
 }
 
 // layout is select, worked out for one pair of schemas.
@@ -37,13 +39,34 @@ type half struct {
 	s *data.Schema
 }
 
-// build makes the value of a row. Its memory is that of the halves and a.
+// check reports whether a record can be half of a row, whatever the other half
+// is. A field that an object without schema lacks is null in its rows.
+func (r *rows) check(side int, h *half) error {
+	switch k := h.v.Kind(); {
+	case k == data.Map:
+		return nil
+	case k != data.Struct:
+		return fault.New(fault.Record, "stream.value",
+			"the value of a record of topic %s is of type %s: only objects with fields can be joined", r.c.topic[side], k).
+			WithFix("Bring the values into shape with a transformation before the join (HoistField).")
+	case h.s == r.fits[side]:
+		return nil
+	}
+	for _, c := range r.c.columns {
+		if c.side == side && !c.star && h.s.FieldIndex(c.field) < 0 {
+			return missing(r.c.topic[side], c.field, "select", h.v, h.s)
+		}
+	}
+	r.fits[side] = h.s
+	return nil
+}
+
+// build makes the value of a row of two halves that check has let pass. Its memory
+// is that of the halves and a.
 func (r *rows) build(h *[2]half, a *data.Arena) (data.Value, *data.Schema, error) {
-	for side := range h {
-		if k := h[side].v.Kind(); k != data.Struct && k != data.Map {
-			return data.Value{}, nil, fault.New(fault.Record, "stream.value",
-				"the value of a record of topic %s is of type %s: only objects with fields can be joined", r.c.topic[side], k).
-				WithFix("Bring the values into shape with a transformation before the join (HoistField).")
+	for side := range h { // one that was kept may be of a former configuration
+		if err := r.check(side, &h[side]); err != nil {
+			return data.Value{}, nil, err
 		}
 	}
 	if h[0].v.Kind() == data.Map || h[1].v.Kind() == data.Map {
@@ -93,10 +116,7 @@ func (r *rows) newLayout(pair [2]*data.Schema) *layout {
 				}
 				continue
 			}
-			i := pair[side].FieldIndex(c.field)
-			if i < 0 {
-				return &layout{err: missing(r.c.topic[side], c.field, "select", data.OfStruct(nil), pair[side])}
-			}
+			i := pair[side].FieldIndex(c.field) // check has found it
 			f := pair[side].Fields[i]
 			if c.as != "" {
 				f.Name = c.as
