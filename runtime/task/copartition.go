@@ -61,6 +61,15 @@ func (c *copartition) key(side int, m *data.Message) error {
 	return c.agree(side, m)
 }
 
+// made refuses a record that lies anywhere and got its key later.
+func (c *copartition) made(m *data.Message) error {
+	if c.partitions < 2 {
+		return nil
+	}
+	return c.refuse("a record of topic '%s', partition %d of %d, offset %d, has no key in the topic, only one that a transformation has made: records to be joined may lie in different partitions",
+		m.Topic, m.Partition, c.partitions, m.Offset)
+}
+
 // agree runs when an input has one possible partitioner less.
 func (c *copartition) agree(side int, m *data.Message) error {
 	common := c.possible[0].Load()

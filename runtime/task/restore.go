@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"culvert/data"
@@ -22,6 +23,9 @@ type note struct {
 	All bool `json:"all,omitempty"`
 	// Whole says that one owner kept the state of all partitions together.
 	Whole bool `json:"w,omitempty"`
+	// Kept is the print of what was kept and for how long (Stream.kept). From is of
+	// use to who keeps the same.
+	Kept uint32 `json:"k,omitempty"`
 }
 
 const noteVersion = 1
@@ -117,6 +121,14 @@ func (sh *shard) takeOver(ctx context.Context) (starts data.Offsets, err error) 
 		if committed, err = sh.stable(ctx); err != nil {
 			return err
 		}
+		if former := sh.formerIDs(committed); len(former) > 0 {
+			if err = st.fence(ctx, former); err != nil {
+				return err
+			}
+			if committed, err = sh.stable(ctx); err != nil {
+				return err
+			}
+		}
 		if begins, err = st.admin.ListOffsets(ctx, sh.tps, kafka.Earliest); err != nil {
 			return err
 		}
@@ -137,6 +149,41 @@ func (sh *shard) takeOver(ctx context.Context) (starts data.Offsets, err error) 
 		}
 	}
 	return starts, nil
+}
+
+// formerIDs are the transactional ids of owners that cut the work differently:
+// copartitioned was changed since these offsets were committed. Such an owner, on
+// a worker that is frozen, say, is not fenced by ours.
+func (sh *shard) formerIDs(committed map[data.TopicPartition]kafka.OffsetMeta) []string {
+	var ids []string
+	for tp, m := range committed {
+		n, known := noteOf(m)
+		if !known || n.Whole == (sh.number < 0) {
+			continue
+		}
+		former := tp.Partition
+		if n.Whole {
+			former = -1
+		}
+		if id := sh.st.transactionalID(former); !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// fence takes transactional ids over to end whoever has them.
+func (st *Stream) fence(ctx context.Context, ids []string) error {
+	for _, id := range ids {
+		txn, err := st.cfg.Txn(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := txn.Close(); err != nil {
+			st.cfg.Log.Warn("close failed", "what", "transactional producer", "error", err)
+		}
+	}
+	return nil
 }
 
 // leftoverAfter is how long open commits are waited for when nobody can have one.
@@ -197,7 +244,10 @@ func (sh *shard) place(l *lane, m kafka.OffsetMeta, ok bool, begin, end int64) (
 		return 0, sh.st.apart()
 	}
 	from := begin
-	if known {
+	switch {
+	case sh.st.pass: // nothing is kept
+		from = l.committed
+	case known && n.Kept == sh.st.kept(): // else all there is: another window needs other records
 		from = min(max(n.From, begin), l.committed)
 		l.time = n.Time
 		if from < l.committed {
@@ -280,7 +330,7 @@ func (sh *shard) siblings(ctx context.Context) {
 func (sh *shard) offsets() map[data.TopicPartition]kafka.OffsetMeta {
 	metas := make(map[data.TopicPartition]kafka.OffsetMeta, len(sh.lanes))
 	for _, l := range sh.lanes {
-		n := note{Time: l.time, From: l.next, All: sh.all, Whole: sh.number < 0}
+		n := note{Time: l.time, From: l.next, All: sh.all, Whole: sh.number < 0, Kept: sh.st.kept()}
 		// The windows' own time, not the lanes': a record that was not kept (a null
 		// value far ahead) does not expire those that were.
 		if kept, any := sh.windows.StreamTime(l.side); any {
@@ -324,7 +374,7 @@ func (sh *shard) restore(ctx context.Context, starts data.Offsets) error {
 	waiting(fmt.Sprintf("restoring the state of partition %d: reading back about %d records", sh.number, records))
 	defer waiting("")
 	sh.log.Info("restoring", "records", records, "snapshot", kept != nil)
-	sh.progress = time.Now()
+	sh.progress, sh.unfit = time.Now(), 0
 	sh.restoring, sh.before.policy = true, sh.st.silent
 	defer func() { sh.restoring, sh.before.policy = false, sh.st.policy }()
 	for !sh.allReplayed() {
@@ -340,6 +390,9 @@ func (sh *shard) restore(ctx context.Context, starts data.Offsets) error {
 		if err := sh.replay(ctx); err != nil {
 			return err
 		}
+	}
+	if sh.unfit > 0 {
+		sh.log.Warn("records within the window cannot be used and make no rows; they were refused before, unless the configuration has changed", "records", sh.unfit)
 	}
 	return nil
 }
@@ -371,6 +424,7 @@ func (sh *shard) replay(ctx context.Context) error {
 	if err := sh.process(ctx); err != nil {
 		return err
 	}
+	sh.unfit += len(sh.in.Failed())
 	sh.advanceLanes()
 	sh.progress = time.Now()
 	sh.in.Release()

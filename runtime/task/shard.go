@@ -38,6 +38,7 @@ type shard struct {
 	windows   *state.Local
 	restoring bool
 	progress  time.Time // of a restore
+	unfit     int       // records that failed in a restore
 	all       bool      // every partition of the inputs has an offset (note.All)
 
 	in, out *data.Batch
@@ -350,7 +351,24 @@ func (sh *shard) prepare(ctx context.Context) error {
 	if sh.restoring {
 		sh.letters = sh.letters[:0]
 	}
-	return err
+	if err != nil || len(sh.before.steps) == 0 || !sh.st.cfg.Plan.Copartitioned() {
+		return err
+	}
+	return sh.madeKeys()
+}
+
+// madeKeys refuses a key that a transformation has given to a record without one:
+// it says nothing about the partition.
+func (sh *shard) madeKeys() error {
+	for i := range sh.in.Records {
+		r := &sh.in.Records[i]
+		if m := &sh.in.Inputs[r.Input]; m.Key == nil && !r.Key.IsNull() {
+			if err := sh.st.keys.made(m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // prime makes sure that the schemas of all records are in the converters' caches
@@ -450,10 +468,18 @@ func (sh *shard) again(ctx context.Context, f func() error) error {
 	return err
 }
 
-// advanceLanes notes that the inputs of this step are processed.
+// advanceLanes notes that the inputs of this step are processed. A record that the
+// windows did not take, because it is bad or has no value, may claim a time far
+// ahead; nothing is kept for it, so it counts as of the windows' own time: else a
+// restore would begin at that record for ever.
 func (sh *shard) advanceLanes() {
 	for i := range sh.in.Inputs {
 		l, t := sh.taken[i], sh.times[i]
+		kept, any := sh.windows.StreamTime(l.side)
+		if !any {
+			kept = -1
+		}
+		t = min(t, kept)
 		o := sh.in.Inputs[i].Offset
 		l.next = o + 1
 		l.time = max(l.time, t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"sort"
 	"strconv"
 	"strings"
@@ -115,6 +116,14 @@ func (st *Stream) transactionalID(number int32) string {
 		p = "all"
 	}
 	return fmt.Sprintf("%s-%s-p%s", st.cfg.ClusterGroup, st.cfg.ID.Connector, p)
+}
+
+// kept is the print of what the windows hold: which records under which keys, for
+// how long. Never 0, which notes have that say nothing of it.
+func (st *Stream) kept() uint32 {
+	h := fnv.New32a()
+	fmt.Fprint(h, st.stateID(0).Shape, st.retention)
+	return h.Sum32() | 1
 }
 
 func (st *Stream) stateID(number int32) state.ID {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -44,7 +45,6 @@ func (p *pairing) Process(in, out *data.Batch, st state.Windows) error {
 	for i := range in.Records {
 		r := &in.Records[i]
 		side := slices.Index(p.topics, r.Topic)
-		st.Observe(side, r.Timestamp)
 		key, _, err := r.Key.Value(in.Arena)
 		if err == nil {
 			_, _, err = r.Value.Value(in.Arena)
@@ -53,6 +53,7 @@ func (p *pairing) Process(in, out *data.Batch, st state.Windows) error {
 			in.Fail(i, data.StageTransformation, err)
 			continue
 		}
+		st.Observe(side, r.Timestamp)
 		raw, _, _ := r.Value.Wire()
 		if _, err := st.Put(side, key.Bytes(), r.Timestamp, raw); err != nil {
 			return err
@@ -162,6 +163,23 @@ func (s *streamTest) kill() {
 	}
 }
 
+// freeze leaves the tasks running as those of a process that has lost its
+// partitions and does not know it: others may be started beside them. The result
+// ends them.
+func (s *streamTest) freeze(t *testing.T) func() {
+	stop, result, n := s.stop, s.err, len(s.tasks)
+	s.err = make(chan error, 8)
+	s.cfg.State = state.Open(state.Options{Log: quiet(t)}) // of another process
+	return func() {
+		stop()
+		for range n {
+			if err := <-result; err != nil && !fault.Is(err, fault.Fenced) {
+				t.Errorf("a former owner ended with %v", err)
+			}
+		}
+	}
+}
+
 func (s *streamTest) rows() []string {
 	got := s.all("joined")
 	slices.Sort(got)
@@ -229,6 +247,109 @@ func TestStream_restores_the_window(t *testing.T) {
 		}
 		s.end()
 	})
+}
+
+// Another window needs other records than the one that the offsets were committed
+// with.
+func TestStream_a_longer_window_is_restored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		s.put("l", "k", "a", 1000)
+		for range 2 * trailEach {
+			s.put("l", "x", "early", 1000)
+		}
+		s.put("l", "x", "later", 10_000)
+		s.start(t, 1)
+		time.Sleep(5 * time.Second)
+		if err := s.end(); err != nil {
+			t.Fatal(err)
+		}
+		if n, _ := noteOf(s.committed("connect-c")[data.TopicPartition{Topic: "l"}]); n.From == 0 {
+			t.Fatalf("nothing has expired: %+v", n)
+		}
+		s.plan.within, s.plan.retention = 20_000, 40_000
+		s.put("r", "k", "b", 10_100)
+		s.start(t, 1)
+		time.Sleep(5 * time.Second)
+		if got := s.rows(); !slices.Equal(got, []string{"a-b"}) {
+			t.Errorf("rows %v", got)
+		}
+		s.end()
+	})
+}
+
+// A record that was not kept, but claims a time far ahead, does not hold a restore
+// back for ever.
+func TestStream_restores_past_bad_times(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		s.cfg.Errors = Errors{Tolerate: true}
+		for life := range 4 { // each from what the one before has noted
+			s.put("l", "k", "bad", 1<<50)
+			for i := range 1000 {
+				s.put("l", fmt.Sprintf("k%d", i), fmt.Sprintf("a%d", i), int64((life*1000+i)*100))
+			}
+			s.start(t, 1)
+			time.Sleep(5 * time.Second)
+			if err := s.end(); err != nil {
+				t.Fatal(err)
+			}
+			m := s.committed("connect-c")[data.TopicPartition{Topic: "l"}]
+			n, ok := noteOf(m)
+			if !ok || n.Time != int64(life*1000+999)*100 {
+				t.Errorf("note %+v", n)
+			}
+			if m.Offset-n.From > 1100 {
+				t.Errorf("a restore would read %d records back", m.Offset-n.From)
+			}
+		}
+	})
+}
+
+// keyed gives records the key that stands in their value.
+type keyed struct{}
+
+func (keyed) Apply(_ context.Context, b *data.Batch) error {
+	for i := range b.Records {
+		v, _, err := b.Records[i].Value.Value(b.Arena)
+		if err != nil {
+			return err
+		}
+		key, _, _ := strings.Cut(v.Str(), ":")
+		b.Records[i].Key.Set(data.OfString(key), data.Of(data.String))
+	}
+	return nil
+}
+
+// A key that a transformation has made of the value says nothing about the
+// partition, unless there is one only.
+func TestStream_made_keys(t *testing.T) {
+	for _, partitions := range []int32{1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStreamTest(t, int(partitions))
+			s.cfg.Before = func() ([]Step, error) { return []Step{{Name: "key", Class: "test.Keyed", Transform: keyed{}}}, nil }
+			for i, topic := range []string{"l", "r"} {
+				s.append(data.Message{Topic: topic, Partition: int32(i) % partitions, Value: []byte("k:" + topic), Timestamp: 1000})
+			}
+			s.start(t, 1)
+			time.Sleep(5 * time.Second)
+			if partitions == 1 {
+				if err := s.end(); err != nil || !slices.Equal(s.rows(), []string{"k:l-k:r"}) {
+					t.Errorf("rows %v, %v", s.rows(), err)
+				}
+				return
+			}
+			select {
+			case err := <-s.err:
+				if text := fault.Explain(err); !fault.Is(err, fault.Config) || !strings.Contains(text, "has no key in the topic") || !strings.Contains(text, "copartitioned=false") {
+					t.Errorf("ended with %s", text)
+				}
+			default:
+				t.Errorf("the task runs; rows %v", s.rows())
+				s.end()
+			}
+		})
+	}
 }
 
 // A restore ends where the offsets before the committed one are marks of
@@ -523,6 +644,63 @@ func TestStream_passes(t *testing.T) {
 		}
 		if err := s.end(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// starts is a consumer that remembers where it was told to begin.
+type starts struct {
+	*fakeConsumer
+	at map[data.TopicPartition]int64
+}
+
+func (c *starts) Add(ctx context.Context, tp data.TopicPartition, offset int64) error {
+	c.at[tp] = offset
+	return c.fakeConsumer.Add(ctx, tp, offset)
+}
+
+// Where records only pass there is nothing to read back, also when a tool has
+// set the offset.
+func TestStream_passes_from_where_a_tool_says(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		s.cfg.Plan, s.cfg.Topics = nil, []string{"l"}
+		for i := range 10 {
+			s.put("l", "k", fmt.Sprint(i), 1000)
+		}
+		tp := data.TopicPartition{Topic: "l"}
+		s.groups["connect-c"] = map[data.TopicPartition]kafka.OffsetMeta{tp: {Offset: 7}}
+		c := &starts{s.consumer(), map[data.TopicPartition]int64{}}
+		s.cfg.Consumer = func(context.Context) (Consumer, error) { return c, nil }
+		s.start(t, 1)
+		time.Sleep(time.Second)
+		if err := s.end(); err != nil {
+			t.Fatal(err)
+		}
+		if c.at[tp] != 7 || !slices.Equal(s.rows(), []string{"7", "8", "9"}) {
+			t.Errorf("began at %d, passed %v", c.at[tp], s.rows())
+		}
+	})
+}
+
+// What a restore cannot use is told: a changed configuration may be why.
+func TestStream_tells_what_a_restore_leaves_out(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		var log strings.Builder
+		s.cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+		s.cfg.Errors = Errors{Tolerate: true}
+		s.put("l", "k", "a", 1000)
+		s.put("l", "k", "bad", 1000)
+		for range 2 {
+			s.start(t, 1)
+			time.Sleep(time.Second)
+			if err := s.end(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !strings.Contains(log.String(), "cannot be used") || !strings.Contains(log.String(), "records=1") {
+			t.Errorf("log: %s", log.String())
 		}
 	})
 }
