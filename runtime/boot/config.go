@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -57,6 +58,7 @@ type Config struct {
 	TopicReset       bool
 	MaskPasswords    bool
 	Sampling         metrics.Sampling
+	MetricsNames     metrics.Names
 
 	// The REST interface.
 	Listeners          []string
@@ -148,6 +150,25 @@ func samples() key {
 	return k
 }
 
+func metricsNames() key {
+	k := list("metrics.names", "whole,short", "Names of Java's metrics: whole (kafka_connect_sink_task_metrics_...), short (kafka_connect_sink_task_...), or both.",
+		func(c *Config, v configdef.Parsed) {
+			c.MetricsNames = metrics.Names{Whole: slices.Contains(v.List, "whole"), Short: slices.Contains(v.List, "short")}
+		})
+	k.Check = func(_ string, v configdef.Parsed) error {
+		for _, n := range v.List {
+			if n != "whole" && n != "short" {
+				return fmt.Errorf("there are whole and short")
+			}
+		}
+		if len(v.List) == 0 {
+			return fmt.Errorf("name whole, short, or both")
+		}
+		return nil
+	}
+	return k
+}
+
 func notEmpty(_ string, v configdef.Parsed) error {
 	if !v.Null && v.Text == "" {
 		return fmt.Errorf("String must be non-empty")
@@ -173,6 +194,7 @@ func common() []key {
 		flag("rest.mask.passwords", "false", "Whether answers of the REST API hide the values of passwords; sent back, a hidden value stands for the stored one.", configdef.Flag(func(c *Config) *bool { return &c.MaskPasswords })),
 		number("metrics.sample.window.ms", "30000", "Time that one sample of a rate, an average or a maximum covers, in milliseconds.", 0, func(c *Config, v configdef.Parsed) { c.Sampling.Window = time.Duration(v.Int) * time.Millisecond }),
 		samples(),
+		metricsNames(),
 		flag("topic.creation.enable", "true", "Whether sources may create topics by topic.creation.* (KIP-158).", nil),
 		overridePolicy(),
 		text("culvert.data.dir", defaultDataDir, "Folder for the state of joins and for caches; empty: memory only.", configdef.Str(func(c *Config) *string { return &c.DataDir })),

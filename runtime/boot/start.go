@@ -237,7 +237,7 @@ func (b *building) work(ctx context.Context, open *ports) error {
 		}
 		return err
 	}
-	exporter, err := metrics.NewExporter(b.stats, b.scrape)
+	exporter, err := metrics.NewExporter(b.stats, b.Config.MetricsNames, b.scrape)
 	if err != nil {
 		return err
 	}

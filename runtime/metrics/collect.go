@@ -3,6 +3,7 @@ package metrics
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -75,12 +76,12 @@ type Exporter struct {
 
 // NewExporter makes one. Ask is called at each scrape; what it returns belongs to
 // the exporter. Worker may be nil.
-func NewExporter(worker *Worker, ask func() Scrape) (*Exporter, error) {
+func NewExporter(worker *Worker, names Names, ask func() Scrape) (*Exporter, error) {
 	if worker == nil {
 		worker = NewWorker(Sampling{})
 	}
 	e := &Exporter{registry: prometheus.NewRegistry()}
-	for _, c := range []prometheus.Collector{newTable(worker, ask), collectors.NewGoCollector(),
+	for _, c := range []prometheus.Collector{newTable(worker, names, ask), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
 		if err := e.registry.Register(c); err != nil {
 			return nil, fmt.Errorf("metrics: %w", err)
@@ -113,20 +114,24 @@ func (e *Exporter) Write(w io.Writer) error {
 type table struct {
 	worker *Worker
 	ask    func() Scrape
-	descs  [][]*prometheus.Desc // by section and row
+	descs  [][][]*prometheus.Desc // by section and row; one for each name
 }
 
-func newTable(worker *Worker, ask func() Scrape) *table {
+func newTable(worker *Worker, shown Names, ask func() Scrape) *table {
 	t := &table{worker: worker, ask: ask}
 	for _, s := range sections {
-		var descs []*prometheus.Desc
+		var descs [][]*prometheus.Desc
 		for _, m := range s.rows {
 			m.Group = s.group
 			names := labels[s.scope]
 			if m.Type == Text {
 				names = append(append([]string(nil), names...), m.textLabel())
 			}
-			descs = append(descs, prometheus.NewDesc(m.Name(), m.Help, names, nil))
+			var each []*prometheus.Desc
+			for _, name := range shown.of(&m) {
+				each = append(each, prometheus.NewDesc(name, m.Help, names, nil))
+			}
+			descs = append(descs, each)
 		}
 		t.descs = append(t.descs, descs)
 	}
@@ -143,8 +148,8 @@ func (m *Metric) textLabel() string {
 
 // Describe implements prometheus.Collector.
 func (t *table) Describe(ch chan<- *prometheus.Desc) {
-	for _, descs := range t.descs {
-		for _, d := range descs {
+	for _, section := range t.descs {
+		for _, d := range slices.Concat(section...) {
 			ch <- d
 		}
 	}
@@ -216,7 +221,12 @@ func (t *table) rows(ch chan<- prometheus.Metric, x *subject, of scope, at []str
 			default:
 				value = m.value(x)
 			}
-			ch <- prometheus.MustNewConstMetric(t.descs[i][k], kind, value, values...)
+			if strings.HasSuffix(m.Attribute, "-count") {
+				kind = prometheus.UntypedValue // Prometheus keeps that end of a name for histograms
+			}
+			for _, d := range t.descs[i][k] {
+				ch <- prometheus.MustNewConstMetric(d, kind, value, values...)
+			}
 		}
 	}
 }

@@ -96,6 +96,12 @@ func TestTableHasJavasAttributes(t *testing.T) {
 			t.Errorf("%s stands twice", m.Name())
 		}
 		names[m.Name()] = true
+		if short := m.ShortName(); short != "" {
+			if names[short] {
+				t.Errorf("%s stands twice", short)
+			}
+			names[short] = true
+		}
 		if m.Help == "" || (m.value == nil) == (m.text == nil) {
 			t.Errorf("%s has no help, or not exactly one of a number and a text", m.Name())
 		}
@@ -118,7 +124,7 @@ func TestTableHasJavasAttributes(t *testing.T) {
 // scraped is the text of a scrape, by line.
 func scraped(t *testing.T, w *Worker, s Scrape) map[string]string {
 	t.Helper()
-	e, err := NewExporter(w, func() Scrape { return s })
+	e, err := NewExporter(w, Names{Whole: true, Short: true}, func() Scrape { return s })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,6 +152,14 @@ func TestTaskThatCouldNotStartIsShown(t *testing.T) {
 		`kafka_connect_connector_task_metrics_running_ratio{connector="c",task="3"}`:                                                        "0",
 		`kafka_connect_sink_task_metrics_sink_record_read_total{connector="c",task="3"}`:                                                    "0",
 		`kafka_connect_sink_task_metrics_put_batch_avg_time_ms{connector="c",task="3"}`:                                                     "NaN",
+		`kafka_connect_connector_status{connector="c",status="failed"}`:                                                                     "1",
+		`kafka_connect_connector_task_status{connector="c",status="failed",task="3"}`:                                                       "1",
+		`kafka_connect_sink_task_put_batch_avg_time_ms{connector="c",task="3"}`:                                                             "NaN",
+		`kafka_connect_task_error_total_record_errors{connector="c",task="3"}`:                                                              "0",
+		`kafka_connect_worker_connector_failed_task_count{connector="c"}`:                                                                   "1",
+		`kafka_connect_worker_task_count`:                                                                                                   "1",
+		`kafka_connect_worker_rebalance_completed_rebalances_total`:                                                                         "0",
+		`kafka_connect_coordinator_assigned_tasks`:                                                                                          "0",
 		`kafka_connect_connect_worker_metrics_connector_failed_task_count{connector="c"}`:                                                   "1",
 		`kafka_connect_connect_worker_metrics_connector_count`:                                                                              "1",
 		`kafka_connect_connector_transform_metrics_transform_class{connector="c",task="3",transform="route",transform_class="some.Router"}`: "1",

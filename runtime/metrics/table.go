@@ -30,13 +30,45 @@ type Metric struct {
 	text  func(x *subject) string
 }
 
-// Name is the Prometheus name: what the default format of Prometheus' JMX exporter
-// makes of Java's, so that dashboards and alerts keep working.
+// Name is the whole name: group and attribute with underscores, as the metrics
+// reporter of Strimzi and the rules of Confluent's monitoring stacks have it.
 func (m *Metric) Name() string {
 	if m.Group == "" {
 		return "culvert_" + m.Attribute
 	}
 	return "kafka_connect_" + snake(m.Group) + "_" + snake(m.Attribute)
+}
+
+// ShortName is the name by the example rules of Prometheus' JMX exporter and of
+// Strimzi: without -metrics, and for the worker's own groups without connect-. Ours
+// have none.
+func (m *Metric) ShortName() string {
+	if m.Group == "" {
+		return ""
+	}
+	group := strings.TrimPrefix(strings.TrimSuffix(m.Group, "-metrics"), "connect-")
+	return "kafka_connect_" + snake(group) + "_" + snake(m.Attribute)
+}
+
+// Names chooses under which names Java's metrics are shown. Dashboards and alerts of
+// both kinds are about.
+type Names struct {
+	Whole bool // Metric.Name
+	Short bool // Metric.ShortName
+}
+
+func (n Names) of(m *Metric) []string {
+	if m.Group == "" {
+		return []string{m.Name()}
+	}
+	var all []string
+	if n.Whole {
+		all = append(all, m.Name())
+	}
+	if n.Short {
+		all = append(all, m.ShortName())
+	}
+	return all
 }
 
 func snake(s string) string { return strings.ReplaceAll(s, "-", "_") }
