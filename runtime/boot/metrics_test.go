@@ -83,12 +83,11 @@ func TestMetrics(t *testing.T) {
 			"kafka_connect_sink_task_metrics_partition_count" + of("mongodb-sink", 0),
 			"kafka_connect_sink_task_metrics_offset_commit_completion_total" + of("mongodb-sink", 0),
 			"kafka_connect_sink_task_metrics_put_batch_max_time_ms" + of("mongodb-sink", 0),
-			"kafka_connect_source_task_metrics_transaction_size_max" + of("datagen-orders", 0),
 			"kafka_connect_connect_worker_rebalance_metrics_completed_rebalances_total",
 			"kafka_connect_connect_coordinator_metrics_join_total",
 			"kafka_connect_connector_task_metrics_running_ratio" + of("mongodb-sink", 0),
 		} {
-			if have, ok := got[line]; !ok || have <= 0 {
+			if have, ok := got[line]; !ok || !(have > 0) { // NaN is not
 				return fmt.Errorf("%s is %v", line, have)
 			}
 		}

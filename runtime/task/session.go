@@ -51,14 +51,14 @@ type session struct {
 	committed data.Offsets
 	proven    time.Time
 
-	mu      sync.Mutex
-	fetched data.Offsets // the last of each partition; guarded by mu
+	mu   sync.Mutex
+	open map[data.TopicPartition]span // guarded by mu
 }
 
 func newSession(s *Sink, tps []data.TopicPartition) *session {
 	ses := &session{
 		s: s, tps: tps, ready: make(chan *work, 1), free: make(chan *work, batchesUnderWay), flush: make(chan struct{}, 1),
-		done: data.Offsets{}, committed: data.Offsets{}, fetched: data.Offsets{}, proven: time.Now(),
+		done: data.Offsets{}, committed: data.Offsets{}, open: map[data.TopicPartition]span{}, proven: time.Now(),
 	}
 	ses.hard, ses.kill = context.WithCancel(s.hard)
 	ses.soft, ses.end = context.WithCancel(s.hard)
@@ -290,51 +290,75 @@ func (ses *session) member(w *work) error {
 	return err
 }
 
-// lastOfRuns gives the last message of each run of one partition. Messages of a
-// partition come in order and mostly in runs, so that what is kept by partition is
-// touched once for each.
-func lastOfRuns(msgs []data.Message) iter.Seq[*data.Message] {
-	return func(yield func(*data.Message) bool) {
+// runs gives the first and the last message of each run of one partition. Messages
+// of a partition come in order and mostly in runs, so that what is kept by partition
+// is touched once for each.
+func runs(msgs []data.Message) iter.Seq2[*data.Message, *data.Message] {
+	return func(yield func(first, last *data.Message) bool) {
+		begun := 0
 		for i := range msgs {
 			m := &msgs[i]
 			if i+1 < len(msgs) && msgs[i+1].Partition == m.Partition && msgs[i+1].Topic == m.Topic {
 				continue
 			}
-			if !yield(m) {
+			if !yield(&msgs[begun], m) {
 				return
 			}
+			begun = i + 1
 		}
 	}
 }
 
 // mark notes what is durable.
 func (ses *session) mark(msgs []data.Message) {
-	for m := range lastOfRuns(msgs) {
-		ses.done[data.TopicPartition{Topic: m.Topic, Partition: m.Partition}] = m.Offset + 1
+	for _, last := range runs(msgs) {
+		ses.done[data.TopicPartition{Topic: last.Topic, Partition: last.Partition}] = last.Offset + 1
 	}
 }
 
-// arrived notes what was fetched, for count.
+// span is what was fetched of a partition and is not written: the offsets from next
+// to before end.
+type span struct{ next, end int64 }
+
+// arrived counts a batch that was fetched.
 func (ses *session) arrived(msgs []data.Message) {
-	ses.s.cfg.Stats.Read(len(msgs), 0)
 	ses.mu.Lock()
-	defer ses.mu.Unlock()
-	for m := range lastOfRuns(msgs) {
-		ses.fetched[data.TopicPartition{Topic: m.Topic, Partition: m.Partition}] = m.Offset
+	for first, last := range runs(msgs) {
+		tp := data.TopicPartition{Topic: last.Topic, Partition: last.Partition}
+		open, known := ses.open[tp]
+		if !known {
+			open.next = first.Offset
+		}
+		open.end = last.Offset + 1
+		ses.open[tp] = open
 	}
+	behind := ses.behind()
+	ses.mu.Unlock()
+	ses.s.cfg.Stats.Read(len(msgs), 0)
+	ses.s.cfg.Stats.Lag(behind)
 }
 
-// count tells the metrics of a batch that is done: how many records, and how far
-// its partitions are behind what was fetched of them.
+// count counts a batch that is done.
 func (ses *session) count(msgs []data.Message) {
-	var behind int64
 	ses.mu.Lock()
-	for m := range lastOfRuns(msgs) {
-		behind = max(behind, ses.fetched[data.TopicPartition{Topic: m.Topic, Partition: m.Partition}]-m.Offset)
+	for _, last := range runs(msgs) {
+		tp := data.TopicPartition{Topic: last.Topic, Partition: last.Partition}
+		ses.open[tp] = span{next: last.Offset + 1, end: ses.open[tp].end}
 	}
+	behind := ses.behind()
 	ses.mu.Unlock()
 	ses.s.cfg.Stats.Done(len(msgs))
 	ses.s.cfg.Stats.Lag(behind)
+}
+
+// behind is how far the writes are behind the fetches, in the partition where that is
+// most: also while nothing is written, which is when one wants to know. The caller
+// holds mu.
+func (ses *session) behind() (most int64) {
+	for _, open := range ses.open {
+		most = max(most, open.end-open.next)
+	}
+	return most
 }
 
 // commit commits what is done and not committed yet. A failed commit is no
