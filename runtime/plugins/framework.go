@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"culvert/configdef"
+	"culvert/transforms/regex"
 )
 
 // Names of the framework's keys that more than one place spells.
@@ -170,7 +171,7 @@ func (r *Registry) sinkSpecs(d *defaults) []configdef.Spec {
 		configdef.Spec{Name: keyTopics, Type: configdef.List, Default: def(""), Importance: configdef.High, Group: common, Order: 4,
 			Width: configdef.LongWidth, DisplayName: "Topics", Check: configdef.Elements(), Doc: "The topics to read."},
 		configdef.Spec{Name: keyTopicsRegex, Type: configdef.String, Default: def(""), Importance: configdef.High, Group: common, Order: 4,
-			Width: configdef.LongWidth, DisplayName: "Topics regex", Check: checkRegex,
+			Width: configdef.LongWidth, DisplayName: "Topics regex", Check: configdef.Optional(regex.Check),
 			Doc: "A regular expression for the topics to read; new topics that match are taken up. Set this or topics."},
 		configdef.Spec{Name: keyDeadLetters, Type: configdef.String, Default: def(""), Importance: configdef.Medium, Group: errorHandling, Order: 6,
 			Width: configdef.MediumWidth, DisplayName: "Dead Letter Queue Topic Name",

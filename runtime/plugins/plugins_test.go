@@ -326,6 +326,8 @@ func TestSinkRules(t *testing.T) {
 	}{
 		{map[string]string{"topics.regex": "t.*"}, []string{"name: Consumer group for sink connector named n conflicts with Connect worker group connect-n"}},
 		{map[string]string{"topics.regex": "t.*", "consumer.override.group.id": "connect-n"}, []string{"consumer.override.group.id: Consumer group connect-n conflicts with Connect worker group connect-n"}},
+		{map[string]string{"topics.regex": "(?!x)t.*+", "name": "m", keyDeadLetters: "tt"}, []string{"topics.regex: The DLQ topic 'tt' may not be matched by the regex for the topics ('topics.regex=(?!x)t.*+') consumed by the connector"}},
+		{map[string]string{"topics.regex": "t(", "name": "m"}, []string{"topics.regex: Invalid value t( for configuration topics.regex: Invalid regex: Unclosed group near index 2\nt("}},
 		{map[string]string{"topics.regex": "t.*", "name": "m", keyDeadLetters: "tt"}, []string{"topics.regex: The DLQ topic 'tt' may not be matched by the regex for the topics ('topics.regex=t.*') consumed by the connector"}},
 	} {
 		c.props["connector.class"] = "MySink"

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"culvert/converters"
 	"culvert/fault"
 	"culvert/runtime/providers"
+	"culvert/transforms/regex"
 )
 
 // Validator checks connector configurations on behalf of one worker.
@@ -310,7 +310,11 @@ func deadLetterClash(props map[string]string) (key, text string) {
 	if strings.TrimSpace(pattern) == "" {
 		return "", ""
 	}
-	if re, err := regexp.Compile("^(?:" + pattern + ")$"); err == nil && re.MatchString(dead) {
+	re, err := regex.Compile(pattern)
+	if err != nil {
+		return "", "" // the key has an error of its own
+	}
+	if ok, err := re.Matches(dead); ok && err == nil {
 		return keyTopicsRegex, fmt.Sprintf("The DLQ topic '%s' may not be matched by the regex for the topics ('topics.regex=%s') consumed by the connector",
 			dead, pattern)
 	}
@@ -372,17 +376,6 @@ func sorted(names []string) []string {
 	names = slices.Clone(names)
 	slices.Sort(names)
 	return names
-}
-
-// checkRegex is RegexValidator.
-func checkRegex(_ string, v configdef.Parsed) error {
-	if v.Null {
-		return nil
-	}
-	if _, err := regexp.Compile(v.Text); err != nil {
-		return fmt.Errorf("Invalid regex: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
-	}
-	return nil
 }
 
 // showProps prints a config as a Java map, with the values of keys hidden whose

@@ -2,32 +2,35 @@ package task
 
 import (
 	"context"
-	"regexp"
 
 	"culvert/fault"
 	"culvert/kafka"
+	"culvert/transforms/regex"
 )
 
 // TopicGroup is one group of topic.creation.groups (KIP-158).
 type TopicGroup struct {
 	Name             string
-	Include, Exclude []*regexp.Regexp // whole names; the group "default" takes every topic
+	Include, Exclude []*regex.Pattern // whole names; the group "default" takes every topic
 	Partitions       int32            // -1: the broker's default
 	Replication      int16            // -1: the broker's default
 	Configs          map[string]string
 }
 
-func (g *TopicGroup) matches(topic string) bool {
-	return !anyMatch(g.Exclude, topic) && anyMatch(g.Include, topic)
+func (g *TopicGroup) matches(topic string) (bool, error) {
+	if out, err := anyMatch(g.Exclude, topic); out || err != nil {
+		return false, err
+	}
+	return anyMatch(g.Include, topic)
 }
 
-func anyMatch(patterns []*regexp.Regexp, topic string) bool {
+func anyMatch(patterns []*regex.Pattern, topic string) (bool, error) {
 	for _, p := range patterns {
-		if p.MatchString(topic) {
-			return true
+		if ok, err := p.Matches(topic); ok || err != nil {
+			return ok, err
 		}
 	}
-	return false
+	return false, nil
 }
 
 // TopicCreator makes the topics that a source writes to.
@@ -84,7 +87,10 @@ func (c *TopicCreator) create(ctx context.Context, topic string) error {
 				WithFix("Create the topic, or set topic.creation.default.partitions and topic.creation.default.replication.factor.")
 		}
 	}
-	group := c.group(topic)
+	group, err := c.group(topic)
+	if err != nil {
+		return err
+	}
 	if group != nil {
 		spec.Partitions, spec.Replication, spec.Configs = group.Partitions, group.Replication, group.Configs
 	}
@@ -101,13 +107,21 @@ func (c *TopicCreator) create(ctx context.Context, topic string) error {
 		topic, name, spec.Partitions, spec.Replication, err)
 }
 
-func (c *TopicCreator) group(topic string) *TopicGroup {
+func (c *TopicCreator) group(topic string) (*TopicGroup, error) {
 	for i := range c.Groups {
-		if g := &c.Groups[i]; g.Name == "default" || g.matches(topic) {
-			return g
+		g := &c.Groups[i]
+		if g.Name == "default" {
+			return g, nil
+		}
+		ok, err := g.matches(topic)
+		if err != nil {
+			return nil, fault.New(fault.Config, "task.topic_creation", "topic.creation.%s., topic %s: %w", g.Name, topic, err).WithFix("Write its include and exclude simpler.")
+		}
+		if ok {
+			return g, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 func (c *TopicCreator) autoCreates(ctx context.Context) (bool, error) {

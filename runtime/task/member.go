@@ -4,21 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"culvert/data"
 	"culvert/fault"
 	"culvert/kafka"
+	"culvert/transforms/regex"
 )
 
 // Subscription is topics or topics.regex of a sink.
 type Subscription struct {
 	Topics  []string
-	Pattern *regexp.Regexp // of the whole name; nil: Topics
+	Pattern *regex.Pattern // of the whole name; nil: Topics
 }
 
 // How often a missing topic is looked for, whatever metadata.max.age.ms says.
@@ -41,6 +40,24 @@ type subscriber struct {
 	warned map[string]bool
 }
 
+// matching lists the topics whose names a pattern matches. The brokers' own never
+// do: exclude.internal.topics.
+func matching(p *regex.Pattern, all []string) (names []string, err error) {
+	for _, t := range all {
+		if t == "__consumer_offsets" || t == "__transaction_state" || t == "__share_group_state" {
+			continue
+		}
+		ok, err := p.Matches(t)
+		if err != nil {
+			return nil, fault.New(fault.Config, "task.topics_regex", "topic %s: %w", t, err).WithField("topics.regex").WithFix("Write topics.regex simpler.")
+		}
+		if ok {
+			names = append(names, t)
+		}
+	}
+	return names, nil
+}
+
 // look asks the cluster what the subscription means now and reports whether that
 // differs from last time.
 func (s *subscriber) look(ctx context.Context) (changed bool, err error) {
@@ -50,10 +67,9 @@ func (s *subscriber) look(ctx context.Context) (changed bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		names = slices.DeleteFunc(slices.Clone(all), func(t string) bool {
-			// exclude.internal.topics: the brokers' own never match a pattern.
-			return strings.HasPrefix(t, "__") && (t == "__consumer_offsets" || t == "__transaction_state" || t == "__share_group_state") || !s.sub.Pattern.MatchString(t)
-		})
+		if names, err = matching(s.sub.Pattern, all); err != nil {
+			return false, err
+		}
 	}
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	infos := map[string]kafka.TopicInfo{}

@@ -3,7 +3,6 @@ package task
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"culvert/data"
 	"culvert/fault"
 	"culvert/kafka"
+	"culvert/transforms/regex"
 )
 
 // target is a sink that keeps what is written; a test may make it fail, block or
@@ -418,12 +418,21 @@ func TestSink_pause(t *testing.T) {
 	})
 }
 
+func compiled(t *testing.T, expr string) *regex.Pattern {
+	t.Helper()
+	p, err := regex.Compile(expr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 func TestSink_new_topics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSinkTest(t)
 		s.topic("in", 1)
 		s.topic("__consumer_offsets", 1)
-		s.cfg.Subscription = Subscription{Pattern: regexp.MustCompile("^(?:in.*|__.*)$")}
+		s.cfg.Subscription = Subscription{Pattern: compiled(t, "in.*|__.*")}
 		s.start(t)
 		s.topic("in2", 2)
 		s.topic("other", 1)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"culvert/data"
 	"culvert/fault"
 	"culvert/kafka"
+	"culvert/transforms/regex"
 )
 
 // scripted is a source whose batches a test hands in.
@@ -369,8 +369,8 @@ func TestSource_topic_creation(t *testing.T) {
 		{"broker", nil, kafka.TopicSpec{Name: "out", Partitions: -1, Replication: -1}, ""},
 		{"default", []TopicGroup{{Name: "default", Partitions: 3, Replication: 1}}, kafka.TopicSpec{Name: "out", Partitions: 3, Replication: 1}, ""},
 		{"group", []TopicGroup{
-			{Name: "no", Include: []*regexp.Regexp{regexp.MustCompile("^o.*$")}, Exclude: []*regexp.Regexp{regexp.MustCompile("^out$")}, Partitions: 9},
-			{Name: "g", Include: []*regexp.Regexp{regexp.MustCompile("^o.*$")}, Partitions: 5, Replication: -1},
+			{Name: "no", Include: []*regex.Pattern{compiled(t, "o.*")}, Exclude: []*regex.Pattern{compiled(t, "out")}, Partitions: 9},
+			{Name: "g", Include: []*regex.Pattern{compiled(t, "o.*")}, Partitions: 5, Replication: -1},
 			{Name: "default", Partitions: 3, Replication: 1},
 		}, kafka.TopicSpec{Name: "out", Partitions: 5, Replication: -1}, ""},
 		{"refused", []TopicGroup{{Name: "default", Partitions: 3, Replication: 3}}, kafka.TopicSpec{Name: "out", Partitions: 3, Replication: 3}, "Task failed to create new topic 'out'"},

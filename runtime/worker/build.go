@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"log/slog"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"culvert/kafka"
 	"culvert/runtime/providers"
 	"culvert/runtime/task"
+	"culvert/transforms/regex"
 )
 
 // builder makes one task from its configuration and closes what it opened beside
@@ -248,18 +248,14 @@ func subscription(k *connectorKeys) (task.Subscription, error) {
 	case len(k.Topics) > 0:
 		return task.Subscription{Topics: k.Topics}, nil
 	case k.TopicsRegex != "":
-		re, err := whole(k.TopicsRegex)
+		re, err := regex.Compile(k.TopicsRegex)
 		if err != nil {
-			return task.Subscription{}, fault.New(fault.Config, "connect.topics_regex", "Invalid value %s for configuration topics.regex: %w", k.TopicsRegex, err).WithField("topics.regex").
-				WithFix("Use a regular expression without look-around and back references.")
+			return task.Subscription{}, fault.New(fault.Config, "connect.topics_regex", "Invalid value %s for configuration topics.regex: %w", k.TopicsRegex, err).WithField("topics.regex")
 		}
 		return task.Subscription{Pattern: re}, nil
 	}
 	return task.Subscription{}, fault.New(fault.Config, "connect.topics", "Must configure one of topics or topics.regex").WithField("topics")
 }
-
-// whole compiles a pattern that must match a whole name, as Java's matches does.
-func whole(pattern string) (*regexp.Regexp, error) { return regexp.Compile("^(?:" + pattern + ")$") }
 
 // creationKeys is TopicCreationConfig: the keys of one group.
 type creationKeys struct {
@@ -313,9 +309,9 @@ func creationGroup(name string, own map[string]string) (task.TopicGroup, error) 
 				strings.Replace(res.Errors[0], " configuration "+res.Spec.Name+":", " configuration "+name+":", 1)).WithField(name)
 		}
 	}
-	compile := func(key string, patterns []string) (list []*regexp.Regexp, err error) {
+	compile := func(key string, patterns []string) (list []*regex.Pattern, err error) {
 		for _, p := range patterns {
-			re, err := whole(p)
+			re, err := regex.Compile(p)
 			if err != nil {
 				return nil, fault.New(fault.Config, "connect.topic_creation", "Invalid value %s for configuration %s%s: %w", p, prefix, key, err).WithField(prefix + key)
 			}

@@ -118,7 +118,13 @@ func checkSubscribed(s *stages, keys *connectorKeys) error {
 	}
 	inputs := s.plan.Inputs()
 	for _, t := range inputs {
-		if sub.Pattern != nil && !sub.Pattern.MatchString(t) {
+		matches := sub.Pattern == nil
+		if !matches {
+			if matches, err = sub.Pattern.Matches(t); err != nil {
+				return err
+			}
+		}
+		if !matches {
 			return fault.New(fault.Config, "join.topics", "topics.regex is %s, which does not match '%s', an input of transformation '%s'", keys.TopicsRegex, t, s.alias).
 				WithField("topics.regex").WithFix("Set topics=%s instead.", strings.Join(inputs, ","))
 		}

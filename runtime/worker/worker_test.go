@@ -369,7 +369,7 @@ func TestCreationGroups(t *testing.T) {
 	if a.Partitions != 7 || a.Replication != 2 || len(a.Include) != 2 || a.Configs["cleanup.policy"] != "compact" || len(a.Configs) != 1 {
 		t.Errorf("group %+v", a)
 	}
-	if a.Include[0].MatchString("zx") {
+	if ok, err := a.Include[0].Matches("zx"); ok || err != nil {
 		t.Error("a pattern matches a part of a name")
 	}
 	if groups, err := creationGroups(props, &keys, false); err != nil || groups != nil {

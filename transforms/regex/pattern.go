@@ -30,7 +30,9 @@ type engine struct {
 	slowFor   func(text string) bool
 }
 
-// matchTimeout ends a match that backtracks without end.
+// matchTimeout ends a match that backtracks without end. While the backtracking
+// engine is in use, its library keeps a clock in a goroutine, which ends by itself
+// when no match has been begun for this time.
 const matchTimeout = time.Second
 
 // Compile reads an expression. The error is a *SyntaxError with Java's text.
