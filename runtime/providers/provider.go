@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/magiconair/properties"
 
 	"culvert/fault"
+	"culvert/transforms/regex"
 )
 
 const (
@@ -65,10 +65,10 @@ func (p *Providers) newProvider(class, prefix string, params map[string]string, 
 	}
 	switch class[strings.LastIndexByte(class, '.')+1:] {
 	case "EnvVarConfigProvider":
-		pattern, err := regexp.Compile("^(?:" + cmp.Or(params["allowlist.pattern"], ".*") + ")$")
+		pattern, err := regex.Compile(cmp.Or(params["allowlist.pattern"], ".*"))
 		if err != nil {
 			return nil, fault.New(fault.Config, "provider.pattern", "Invalid value %s for configuration %sallowlist.pattern: %w", params["allowlist.pattern"], prefix, err).
-				WithField(prefix + "allowlist.pattern").WithFix("Use a regular expression without look-around and back references.")
+				WithField(prefix + "allowlist.pattern").WithFix("Correct the regular expression.")
 		}
 		one.get = environment(environ, pattern)
 	case "FileConfigProvider":
@@ -132,11 +132,13 @@ func (a allowedPaths) allows(path string) (string, bool) {
 	return "", false
 }
 
-// environment is EnvVarConfigProvider.
-func environment(environ []string, pattern *regexp.Regexp) func(path string, keys []string) (map[string]string, error) {
+// environment is EnvVarConfigProvider. A name that the pattern takes too long to
+// match is not allowed.
+func environment(environ []string, pattern *regex.Pattern) func(path string, keys []string) (map[string]string, error) {
 	all := map[string]string{}
 	for _, kv := range environ {
-		if name, value, ok := strings.Cut(kv, "="); ok && pattern.MatchString(name) {
+		name, value, ok := strings.Cut(kv, "=")
+		if allowed, err := pattern.Matches(name); ok && allowed && err == nil {
 			all[name] = value
 		}
 	}
