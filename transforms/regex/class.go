@@ -3,6 +3,7 @@ package regex
 import (
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -59,8 +60,10 @@ func (s set) fold(all bool) set {
 	var more set
 	for _, r := range s {
 		if all {
-			for c := r.low; c <= min(r.high, unicode.MaxRune); c++ {
-				for f := unicode.SimpleFold(c); f != c; f = unicode.SimpleFold(f) {
+			letters := foldable()
+			i, _ := slices.BinarySearch(letters, r.low)
+			for ; i < len(letters) && letters[i] <= r.high; i++ {
+				for f := unicode.SimpleFold(letters[i]); f != letters[i]; f = unicode.SimpleFold(f) {
 					more = append(more, span{f, f})
 				}
 			}
@@ -75,6 +78,17 @@ func (s set) fold(all bool) set {
 	}
 	return s.union(more)
 }
+
+// foldable lists the characters that have another case, in order.
+var foldable = sync.OnceValue(func() []rune {
+	var list []rune
+	for c := rune(0); c <= unicode.MaxRune; c++ {
+		if unicode.SimpleFold(c) != c {
+			list = append(list, c)
+		}
+	}
+	return list
+})
 
 // String writes the set so that both engines read it: a character, or a class of
 // plain ranges.
@@ -224,9 +238,9 @@ func (t *translator) classBody() (set, error) {
 			return nil, t.fail(len(t.src)-1, "Unclosed character class")
 		case c == ']' && (some || left != nil):
 			if left != nil {
-				s = left.intersect(s)
+				return left.intersect(s), nil
 			}
-			return s, nil
+			return s.tidy(), nil
 		case c == '&' && t.peekAt(1) == '&':
 			t.at += 2
 			if next := t.peek(); next == '&' || next == ']' { // && without a right side adds nothing
@@ -249,13 +263,13 @@ func (t *translator) classBody() (set, error) {
 			if err != nil {
 				return nil, err
 			}
-			s = s.union(inner)
+			s = append(s, inner...)
 		default:
 			item, err := t.classItem()
 			if err != nil {
 				return nil, err
 			}
-			s = s.union(t.folded(item))
+			s = append(s, t.folded(item)...)
 		}
 		some = true
 	}

@@ -54,11 +54,11 @@ func (t *translator) engine(before, after string) (engine, error) {
 	var e engine
 	var err error
 	if !t.backtracks {
-		e.linear, _ = regexp.Compile(before + t.linear.String() + after) // fails for very long repetitions
+		e.linear, _ = regexp.Compile(before + string(t.linear) + after) // fails for very long repetitions
 		e.slowFor = t.slowFor()
 	}
 	if e.linear == nil || e.slowFor != nil {
-		if e.backtrack, err = regexp2.Compile(before+t.out.String()+after, regexp2.None); err != nil {
+		if e.backtrack, err = regexp2.Compile(before+string(t.out)+after, regexp2.None); err != nil {
 			return e, err
 		}
 		e.backtrack.MatchTimeout = matchTimeout

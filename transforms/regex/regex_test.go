@@ -119,6 +119,23 @@ func TestBacktrackingEnds(t *testing.T) {
 	}
 }
 
+// TestLongExpressions are read in a time that grows with their length alone.
+func TestLongExpressions(t *testing.T) {
+	const n = 20_000
+	for _, expr := range []string{
+		strings.Repeat("a?", n), "[" + strings.Repeat("ax", n) + "]", "(?iu)[" + strings.Repeat(`\PL`, n/10) + "]", strings.Repeat("(?:a", maxNesting-1) + strings.Repeat(")+", maxNesting-1),
+	} {
+		if _, err := Compile(expr); err != nil {
+			t.Errorf("%.20s…: %v", expr, err)
+		}
+	}
+	for _, expr := range []string{strings.Repeat("(", 2*maxNesting), strings.Repeat("[", 2*maxNesting)} {
+		if _, err := Compile(expr); err == nil || !strings.Contains(err.Error(), "nested deeper than 500 levels") {
+			t.Errorf("%.20s…: %v", expr, err)
+		}
+	}
+}
+
 // FuzzCompile: no expression panics, and what compiles, runs.
 func FuzzCompile(f *testing.F) {
 	for _, s := range []string{"a|b", "[a-z&&[^x]]++", "(?<n>a)\\k<n>", "\\Qx\\E*", "(?x) # c\n[", "\\p{L}{2,3}?", "(?i)[^\\W]$", "\\x{10ffff}", "(?:(?:(?:", "[[[[", "\\0777"} {

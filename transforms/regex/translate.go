@@ -2,6 +2,7 @@ package regex
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -18,10 +19,10 @@ type translator struct {
 	src    []rune // what is left to read at; \Q…\E is written out there
 	at     int
 
-	out, linear strings.Builder // for the backtracking engine, for Go's
-	backtracks  bool            // Go's engine cannot do it
-	lineEnds    bool            // $ or \Z: texts with line terminators are special
-	words       bool            // \b or \B: letters beyond ASCII are special
+	out, linear []byte // for the backtracking engine, for Go's
+	backtracks  bool   // Go's engine cannot do it
+	lineEnds    bool   // $ or \Z: texts with line terminators are special
+	words       bool   // \b or \B: letters beyond ASCII are special
 	groups      int
 	names       map[string]int
 	depth       int
@@ -49,20 +50,20 @@ func (t *translator) fail(index int, format string, args ...any) error {
 }
 
 func (t *translator) emit(s string) {
-	t.out.WriteString(s)
-	t.linear.WriteString(s)
+	t.out = append(t.out, s...)
+	t.linear = append(t.linear, s...)
 }
 
 // emitTwo writes what the engines spell differently.
 func (t *translator) emitTwo(backtrack, linear string) {
-	t.out.WriteString(backtrack)
-	t.linear.WriteString(linear)
+	t.out = append(t.out, backtrack...)
+	t.linear = append(t.linear, linear...)
 }
 
 // emitSlow writes what Go's engine cannot do.
 func (t *translator) emitSlow(s string) {
 	t.backtracks = true
-	t.out.WriteString(s)
+	t.out = append(t.out, s...)
 }
 
 func (t *translator) more() bool { return t.at < len(t.src) }
@@ -141,7 +142,7 @@ func (t *translator) skipComments() {
 
 // quantified translates one atom with its quantifier.
 func (t *translator) quantified() error {
-	startOut, startLinear := t.out.Len(), t.linear.Len()
+	startOut, startLinear := len(t.out), len(t.linear)
 	repeatable, err := t.atom()
 	if err != nil || !repeatable {
 		return err
@@ -151,22 +152,22 @@ func (t *translator) quantified() error {
 	if err != nil || q.text == "" {
 		return err
 	}
-	atom, linear := t.out.String()[startOut:], t.linear.String()[startLinear:]
-	head, linearHead := t.out.String()[:startOut], t.linear.String()[:startLinear]
-	t.out.Reset()
-	t.linear.Reset()
-	t.emitTwo(head, linearHead)
-	text := q.text
+	before, after := "(?:", ")"+q.text
 	if q.lazy {
-		text += "?"
+		after += "?"
 	}
 	if q.possessive {
 		t.backtracks = true
-		t.out.WriteString("(?>(?:" + atom + ")" + text + ")")
-		return nil
+		before, after = "(?>"+before, after+")"
 	}
-	t.emitTwo("(?:"+atom+")"+text, "(?:"+linear+")"+text)
+	t.out = wrap(t.out, startOut, before, after)
+	t.linear = wrap(t.linear, startLinear, before, after)
 	return nil
+}
+
+// wrap puts something before and after what b holds from start on.
+func wrap(b []byte, start int, before, after string) []byte {
+	return append(slices.Insert(b, start, []byte(before)...), after...)
 }
 
 type quantifier struct {
