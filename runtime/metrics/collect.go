@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -171,7 +172,7 @@ func (t *table) Collect(ch chan<- prometheus.Metric) {
 	t.worker.mu.Unlock()
 	for i := range scrape.Connectors {
 		x.connector = &scrape.Connectors[i]
-		t.rows(ch, &x, ofConnector, []string{x.connector.Name})
+		t.rows(ch, &x, ofConnector, []string{label(x.connector.Name)})
 		for k := range x.connector.Tasks {
 			x.info = &x.connector.Tasks[k]
 			t.tasks(ch, x)
@@ -185,7 +186,7 @@ func (t *table) tasks(ch chan<- prometheus.Metric, x subject) {
 		x.task = NewTask(Sampling{})
 	}
 	x.now = x.task.now()
-	at := []string{x.connector.Name, strconv.Itoa(x.info.ID)}
+	at := []string{label(x.connector.Name), strconv.Itoa(x.info.ID)}
 	t.rows(ch, &x, ofTask, at)
 	switch x.connector.Type {
 	case "source":
@@ -195,10 +196,22 @@ func (t *table) tasks(ch chan<- prometheus.Metric, x subject) {
 	}
 	for s, steps := range map[scope][]Step{ofTransform: x.connector.Transformations, ofPredicate: x.connector.Predicates} {
 		for i := range steps {
+			if slices.ContainsFunc(steps[:i], func(s Step) bool { return s.Alias == steps[i].Alias }) {
+				continue // a line may stand once
+			}
 			x.step = &steps[i]
-			t.rows(ch, &x, s, append(at[:2:2], x.step.Alias))
+			t.rows(ch, &x, s, append(at[:2:2], label(x.step.Alias)))
 		}
 	}
+}
+
+// label is a text as Prometheus takes it, which is UTF-8. Others may have written what
+// is none into the config topic.
+func label(text string) string {
+	if utf8.ValidString(text) {
+		return text
+	}
+	return strings.Trim(strconv.QuoteToASCII(text), `"`)
 }
 
 func (t *table) rows(ch chan<- prometheus.Metric, x *subject, of scope, at []string) {
@@ -215,7 +228,7 @@ func (t *table) rows(ch chan<- prometheus.Metric, x *subject, of scope, at []str
 				if text == "" {
 					continue
 				}
-				values = append(at[:len(at):len(at)], text)
+				values = append(at[:len(at):len(at)], label(text))
 			case Counter:
 				kind, value = prometheus.CounterValue, m.value(x)
 			default:

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -121,6 +123,27 @@ func TestTableHasJavasAttributes(t *testing.T) {
 	}
 }
 
+// TestAlertsNameMetrics: the rules that users copy ask for what there is.
+func TestAlertsNameMetrics(t *testing.T) {
+	rules, err := os.ReadFile("../../configs/prometheus/alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, m := range Table() {
+		names[m.Name()], names[m.ShortName()] = true, true
+	}
+	asked := regexp.MustCompile(`\b(kafka_connect|culvert)_\w+`).FindAllString(string(rules), -1)
+	if len(asked) < 10 {
+		t.Errorf("%d names", len(asked))
+	}
+	for _, name := range asked {
+		if !names[name] {
+			t.Errorf("there is no %s", name)
+		}
+	}
+}
+
 // scraped is the text of a scrape, by line.
 func scraped(t *testing.T, w *Worker, s Scrape) map[string]string {
 	t.Helper()
@@ -171,6 +194,26 @@ func TestTaskThatCouldNotStartIsShown(t *testing.T) {
 	for line := range got {
 		if strings.HasPrefix(line, "kafka_connect_source_task") {
 			t.Errorf("a sink has %s", line)
+		}
+	}
+}
+
+// TestHostileNames: whatever stands in the config topic, there is an answer.
+func TestHostileNames(t *testing.T) {
+	twice := []Step{{Alias: "a", Class: "x"}, {Alias: "a", Class: "y"}}
+	got := scraped(t, nil, Scrape{Connectors: []Connector{
+		{Name: "bad\xff", State: "RUNNING", Type: "sink", Class: "c\xfe", Transformations: twice, Tasks: []TaskInfo{{State: "RUNNING"}}},
+		{Name: "two\nlines \"and\" \\", State: "RUNNING"},
+		{Name: "", State: "PAUSED"},
+	}})
+	for _, line := range []string{
+		`kafka_connect_connector_metrics_connector_class{connector="bad\\xff",connector_class="c\\xfe"}`,
+		`kafka_connect_connector_transform_metrics_transform_class{connector="bad\\xff",task="0",transform="a",transform_class="x"}`,
+		`kafka_connect_connector_metrics_status{connector="two\nlines \"and\" \\",status="running"}`,
+		`kafka_connect_connector_metrics_status{connector="",status="paused"}`,
+	} {
+		if got[line] != "1" {
+			t.Errorf("no %s", line)
 		}
 	}
 }

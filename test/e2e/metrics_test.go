@@ -5,14 +5,38 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
 )
 
-// javasNames are complaints about names that Java gave: its units and its counts.
-var javasNames = regexp.MustCompile(`^(kafka_connect_\S+ (metric names should not contain abbreviated units|non-histogram and non-summary metrics should not have "_count" suffix|use base unit .*))?$`)
+// javasNames are complaints about names that Java gave: its units.
+var javasNames = regexp.MustCompile(`^(kafka_connect_\S+ metric names should not contain abbreviated units)?$`)
+
+// TestAlerts has Prometheus' own tool check the alert rules that users copy, and see
+// each of them fire.
+func TestAlerts(t *testing.T) {
+	for _, args := range [][]string{{"check", "rules", "../../configs/prometheus/alerts.yml"}, {"test", "rules", "testdata/alerts_test.yml"}} {
+		if out, err := exec.CommandContext(t.Context(), "promtool", args...).CombinedOutput(); err != nil {
+			t.Errorf("promtool %v: %v\n%s", args, err, out)
+		}
+	}
+	rules, err := os.ReadFile("../../configs/prometheus/alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fired, err := os.ReadFile("testdata/alerts_test.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`alert: (\w+)`).FindAllStringSubmatch(string(rules), -1) {
+		if !strings.Contains(string(fired), "alertname: "+m[1]+"\n        exp_alerts:") {
+			t.Errorf("no test has %s fire", m[1])
+		}
+	}
+}
 
 // TestMetricsAreGood has Prometheus' own tool read what a busy worker shows.
 func TestMetricsAreGood(t *testing.T) {
