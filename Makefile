@@ -15,7 +15,7 @@ lint:
 check: lint test
 
 e2e:
-	go test -tags e2e -count=1 -timeout 25m ./test/e2e/...
+	go test -tags e2e -count=1 -parallel 4 -timeout 25m ./test/e2e/...
 
 bench:
 	go run ./bench

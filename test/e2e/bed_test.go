@@ -3,6 +3,9 @@
 // Package e2e runs the product's binary against real servers: Apache Kafka, a
 // schema registry and a MongoDB-compatible server, and beside the Java worker.
 // What comes out is compared with what the generator is known to have made.
+//
+// Tests that take a server away, freeze it or kill workers run one after the other;
+// those that only use the servers run side by side after them.
 package e2e
 
 import (

@@ -17,6 +17,7 @@ import (
 // TestConnectorCommand uses `culvert connector` with Java's worker and with ours: it
 // speaks to both.
 func TestConnectorCommand(t *testing.T) {
+	t.Parallel()
 	t.Run("java", func(t *testing.T) {
 		c, err := servers.NewConnect(t.Context(), shared.dir, shared.kafka.Addr, "command-java", nil)
 		if err != nil {

@@ -40,6 +40,7 @@ func TestAlerts(t *testing.T) {
 
 // TestMetricsAreGood has Prometheus' own tool read what a busy worker shows.
 func TestMetricsAreGood(t *testing.T) {
+	t.Parallel()
 	w := startWorker(t, "metrics", "a", nil)
 	create(t, w.url, "measured", map[string]string{"connector.class": "DatagenSource", "kafka.topic": "measured", "quickstart": "ORDERS", "tasks.max": "2", "max.interval": "10"})
 	running(t, w.url, "measured", 2)

@@ -19,6 +19,7 @@ import (
 // broken ones, and hold every answer against it: no 5xx, and no status, media type,
 // header or body that the document does not have.
 func TestOpenAPI(t *testing.T) {
+	t.Parallel()
 	venv, err := servers.Python(t.Context(), "schemathesis-4.32.5", "schemathesis==4.32.5")
 	if err != nil {
 		t.Fatal(err)

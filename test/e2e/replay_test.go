@@ -22,6 +22,7 @@ var recordedAs = map[string]string{
 
 // TestRecordedConversations replays what the Java worker answered.
 func TestRecordedConversations(t *testing.T) {
+	t.Parallel()
 	w := startWorker(t, "replay", "a", recordedAs)
 	replay(t, w.url)
 }
@@ -29,6 +30,7 @@ func TestRecordedConversations(t *testing.T) {
 // TestJavaStillAnswersAsRecorded replays them to the Java worker itself: what is
 // compared must be rules that it follows, not accidents of one recording.
 func TestJavaStillAnswersAsRecorded(t *testing.T) {
+	t.Parallel()
 	java, err := servers.NewConnect(t.Context(), t.TempDir(), shared.kafka.Addr, "replay-java", recordedAs)
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 // TestStandaloneSharesItsOffsetsFileWithJava lets Culvert, the Java worker and
 // Culvert again read one file with one offsets file.
 func TestStandaloneSharesItsOffsetsFileWithJava(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	jars, err := servers.KafkaJars(ctx)
 	if err != nil {

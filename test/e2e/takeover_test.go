@@ -16,6 +16,7 @@ import (
 // connectors, and the Java worker after it: offsets, configs and consumer groups
 // are understood both ways, so nothing is read twice and nothing is left out.
 func TestTakeOverFromJavaAndBack(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	const group = "takeover"
 	input := filepath.Join(shared.dir, "takeover.txt")

@@ -15,6 +15,7 @@ import (
 // life, unmodified.
 
 func TestJavaClient(t *testing.T) {
+	t.Parallel()
 	jars, err := servers.ConnectClientJars(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -24,6 +25,7 @@ func TestJavaClient(t *testing.T) {
 }
 
 func TestPythonClients(t *testing.T) {
+	t.Parallel()
 	venv, err := servers.Python(t.Context(), "python-connect-clients", "kafka-connect-py==1.0.0", "kafka-connect-api==0.5.10")
 	if err != nil {
 		t.Fatal(err)

@@ -37,6 +37,7 @@ var chained = map[string]string{
 // TestTransformedTopicsAreEqual runs one connector file on the Java worker and then
 // on Culvert: the bytes that arrive in the topic must be the same.
 func TestTransformedTopicsAreEqual(t *testing.T) {
+	t.Parallel()
 	const lines, topic = 10_000, "transformed"
 	input := filepath.Join(t.TempDir(), "amounts.txt")
 	var text strings.Builder
