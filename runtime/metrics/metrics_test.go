@@ -3,6 +3,8 @@ package metrics
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"math"
 	"os"
 	"regexp"
@@ -245,6 +247,7 @@ func TestTaskCounts(t *testing.T) {
 	task.Retried()
 	task.Logged()
 	task.LettersFailed(2)
+	task.AttemptFailed()
 	got := scraped(t, nil, Scrape{Connectors: []Connector{{Name: "c", Type: "sink", Tasks: []TaskInfo{{Stats: task}}}}})
 	at := `{connector="c",task="0"}`
 	for name, want := range map[string]string{
@@ -265,6 +268,7 @@ func TestTaskCounts(t *testing.T) {
 		"kafka_connect_sink_task_metrics_sink_record_lag_max":                   "12",
 		"kafka_connect_sink_task_metrics_partition_count":                       "4",
 		"kafka_connect_task_error_metrics_total_record_errors":                  "1",
+		"kafka_connect_task_error_metrics_total_record_failures":                "2",
 		"kafka_connect_task_error_metrics_total_retries":                        "1",
 		"kafka_connect_task_error_metrics_total_errors_logged":                  "1",
 		"kafka_connect_task_error_metrics_deadletterqueue_produce_requests":     "1",
@@ -333,6 +337,25 @@ func TestCountingCostsNothing(t *testing.T) {
 		batch()
 		if n := testing.AllocsPerRun(100, batch); n > 0 {
 			t.Errorf("%s: %v allocations for a batch", name, n)
+		}
+	}
+}
+
+// BenchmarkScrape is an answer of a worker with a thousand connectors of one task.
+func BenchmarkScrape(b *testing.B) {
+	var s Scrape
+	for i := range 1000 {
+		s.Connectors = append(s.Connectors, Connector{Name: fmt.Sprintf("connector-%d", i), State: "RUNNING", Type: "sink", Class: "some.Sink", Version: "1",
+			Tasks: []TaskInfo{{State: "RUNNING", Stats: NewTask(Sampling{})}}})
+	}
+	e, err := NewExporter(nil, Names{Whole: true, Short: true}, func() Scrape { return s })
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := e.Write(io.Discard); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -146,6 +146,8 @@ func Table() []Metric {
 }
 
 // sections are Java's groups (ConnectMetricsRegistry, WorkerCoordinator) and ours.
+// Metrics of a connector's own, such as those of MongoDB's
+// (com.mongodb.kafka.connect:type=sink-task-metrics), become sections behind Java's.
 var sections = []section{
 	{ofConnector, "connector-metrics", []Metric{
 		word("status", "The state of the connector, in lower case.", func(x *subject) string { return x.connector.State }),

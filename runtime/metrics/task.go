@@ -190,6 +190,14 @@ func (t *Task) Failed(e Errors) {
 	t.lastError.Store(t.now().UnixMilli())
 }
 
+// AttemptFailed counts an attempt to process a record that failed and is repeated:
+// the record may come through yet.
+func (t *Task) AttemptFailed() {
+	if t != nil {
+		t.failures.Add(1)
+	}
+}
+
 // Logged counts a failed record that was logged.
 func (t *Task) Logged() {
 	if t != nil {

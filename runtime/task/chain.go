@@ -176,6 +176,9 @@ func (p *pipeline) single(ctx context.Context, step *Step, b *data.Batch, f data
 			return err
 		}
 		wait := waits(&one)
+		if wait != nil {
+			p.policy.stats.AttemptFailed()
+		}
 		if p.policy.overdue(begun) {
 			return nil // counts as bad now
 		}

@@ -67,6 +67,7 @@ func (e *encoder) cell(ctx context.Context, b *data.Batch, i int, c *data.Cell, 
 			if fault.Is(c.Err(), fault.Retry) {
 				c.Forget()
 			}
+			e.policy.stats.AttemptFailed() // the one before
 			if out, last = attempt(); e.policy.overdue(begun) {
 				return nil
 			}
