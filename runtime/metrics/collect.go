@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -70,9 +69,14 @@ func (c *Connector) count(state string) float64 {
 	return float64(n)
 }
 
-// Exporter writes the table in Prometheus' text format.
+// Exporter writes the table in Prometheus' text format. It writes the rows itself:
+// client_golang's registry keeps a whole answer in memory several times over, 66 MB for a
+// thousand connectors. What the program tells of itself comes from that registry.
 type Exporter struct {
-	registry *prometheus.Registry
+	worker  *Worker
+	names   Names
+	ask     func() Scrape
+	program *prometheus.Registry
 }
 
 // NewExporter makes one. Ask is called at each scrape; what it returns belongs to
@@ -81,10 +85,9 @@ func NewExporter(worker *Worker, names Names, ask func() Scrape) (*Exporter, err
 	if worker == nil {
 		worker = NewWorker(Sampling{})
 	}
-	e := &Exporter{registry: prometheus.NewRegistry()}
-	for _, c := range []prometheus.Collector{newTable(worker, names, ask), collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
-		if err := e.registry.Register(c); err != nil {
+	e := &Exporter{worker: worker, names: names, ask: ask, program: prometheus.NewRegistry()}
+	for _, c := range []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
+		if err := e.program.Register(c); err != nil {
 			return nil, fmt.Errorf("metrics: %w", err)
 		}
 	}
@@ -98,9 +101,24 @@ func (e *Exporter) ContentType() string { return string(format) }
 
 // Write writes one scrape.
 func (e *Exporter) Write(w io.Writer) error {
-	families, err := e.registry.Gather()
+	families, err := e.program.Gather() // first: what fails has written nothing
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
+	}
+	subjects := e.subjects()
+	var t text
+	for i := range sections {
+		s := &sections[i]
+		for k := range s.rows {
+			t.row(&s.rows[k], s, subjects[s.scope], e.worker)
+			m := s.rows[k]
+			m.Group = s.group
+			for _, name := range e.names.of(&m) {
+				if err := t.write(w, name, &m); err != nil {
+					return err
+				}
+			}
+		}
 	}
 	enc := expfmt.NewEncoder(w, format)
 	for _, f := range families {
@@ -111,137 +129,53 @@ func (e *Exporter) Write(w io.Writer) error {
 	return nil
 }
 
-// table collects the rows.
-type table struct {
-	worker *Worker
-	ask    func() Scrape
-	descs  [][][]*prometheus.Desc // by section and row; one for each name
-}
-
-func newTable(worker *Worker, shown Names, ask func() Scrape) *table {
-	t := &table{worker: worker, ask: ask}
-	for _, s := range sections {
-		var descs [][]*prometheus.Desc
-		for _, m := range s.rows {
-			m.Group = s.group
-			names := labels[s.scope]
-			if m.Type == Text {
-				names = append(append([]string(nil), names...), m.textLabel())
-			}
-			var each []*prometheus.Desc
-			for _, name := range shown.of(&m) {
-				each = append(each, prometheus.NewDesc(name, m.Help, names, nil))
-			}
-			descs = append(descs, each)
-		}
-		t.descs = append(t.descs, descs)
-	}
-	return t
-}
-
-// textLabel is the label that carries a text.
-func (m *Metric) textLabel() string {
-	if m.Attribute == "build_info" {
-		return "version"
-	}
-	return snake(m.Attribute)
-}
-
-// Describe implements prometheus.Collector.
-func (t *table) Describe(ch chan<- *prometheus.Desc) {
-	for _, section := range t.descs {
-		for _, d := range slices.Concat(section...) {
-			ch <- d
-		}
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (t *table) Collect(ch chan<- prometheus.Metric) {
-	scrape := t.ask()
+// subjects asks what there is, by scope.
+func (e *Exporter) subjects() (all [scopes][]subject) {
+	scrape := e.ask()
+	base := subject{now: e.worker.now(), scrape: &scrape, worker: e.worker}
+	all[ofWorker] = []subject{base}
 	for i := range scrape.Connectors {
 		c := &scrape.Connectors[i]
 		c.State = strings.ToLower(c.State)
+		x := base
+		x.connector = c
+		at := []string{pair("connector", c.Name)}
+		x.labels = at
+		all[ofConnector] = append(all[ofConnector], x)
 		for k := range c.Tasks {
 			c.Tasks[k].State = strings.ToLower(c.Tasks[k].State)
-		}
-	}
-	x := subject{now: t.worker.now(), scrape: &scrape, worker: t.worker}
-	t.worker.mu.Lock()
-	t.rows(ch, &x, ofWorker, nil)
-	t.worker.mu.Unlock()
-	for i := range scrape.Connectors {
-		x.connector = &scrape.Connectors[i]
-		t.rows(ch, &x, ofConnector, []string{label(x.connector.Name)})
-		for k := range x.connector.Tasks {
-			x.info = &x.connector.Tasks[k]
-			t.tasks(ch, x)
-		}
-	}
-}
-
-// tasks collects the rows of one task. One that could not start has zeros.
-func (t *table) tasks(ch chan<- prometheus.Metric, x subject) {
-	if x.task = x.info.Stats; x.task == nil {
-		x.task = NewTask(Sampling{})
-	}
-	x.now = x.task.now()
-	at := []string{label(x.connector.Name), strconv.Itoa(x.info.ID)}
-	t.rows(ch, &x, ofTask, at)
-	switch x.connector.Type {
-	case "source":
-		t.rows(ch, &x, ofSourceTask, at)
-	case "sink":
-		t.rows(ch, &x, ofSinkTask, at)
-	}
-	for s, steps := range map[scope][]Step{ofTransform: x.connector.Transformations, ofPredicate: x.connector.Predicates} {
-		for i := range steps {
-			if slices.ContainsFunc(steps[:i], func(s Step) bool { return s.Alias == steps[i].Alias }) {
-				continue // a line may stand once
+			x.info = &c.Tasks[k]
+			if x.task = x.info.Stats; x.task == nil {
+				x.task = NewTask(Sampling{}) // it could not start: zeros
 			}
-			x.step = &steps[i]
-			t.rows(ch, &x, s, append(at[:2:2], label(x.step.Alias)))
+			x.now = x.task.now()
+			x.labels = []string{at[0], pair("task", strconv.Itoa(x.info.ID))}
+			all[ofTask] = append(all[ofTask], x)
+			switch c.Type {
+			case "source":
+				all[ofSourceTask] = append(all[ofSourceTask], x)
+			case "sink":
+				all[ofSinkTask] = append(all[ofSinkTask], x)
+			}
+			all[ofTransform] = append(all[ofTransform], steps(x, "transform", c.Transformations)...)
+			all[ofPredicate] = append(all[ofPredicate], steps(x, "predicate", c.Predicates)...)
 		}
 	}
+	return all
 }
 
-// label is a text as Prometheus takes it, which is UTF-8. Others may have written what
-// is none into the config topic.
-func label(text string) string {
-	if utf8.ValidString(text) {
-		return text
-	}
-	return strings.Trim(strconv.QuoteToASCII(text), `"`)
-}
-
-func (t *table) rows(ch chan<- prometheus.Metric, x *subject, of scope, at []string) {
-	for i, s := range sections {
-		if s.scope != of {
+// steps are the subjects of a task's transformations or predicates; an alias that
+// stands twice counts once.
+func steps(x subject, label string, of []Step) (all []subject) {
+	at := x.labels
+	for i := range of {
+		if slices.ContainsFunc(of[:i], func(s Step) bool { return s.Alias == of[i].Alias }) {
 			continue
 		}
-		for k := range s.rows {
-			m := &s.rows[k]
-			kind, value, values := prometheus.GaugeValue, 1.0, at
-			switch m.Type {
-			case Text:
-				text := m.text(x)
-				if text == "" {
-					continue
-				}
-				values = append(at[:len(at):len(at)], label(text))
-			case Counter:
-				kind, value = prometheus.CounterValue, m.value(x)
-			default:
-				value = m.value(x)
-			}
-			if strings.HasSuffix(m.Attribute, "-count") {
-				kind = prometheus.UntypedValue // Prometheus keeps that end of a name for histograms
-			}
-			for _, d := range t.descs[i][k] {
-				ch <- prometheus.MustNewConstMetric(d, kind, value, values...)
-			}
-		}
+		x.step = &of[i]
+		x.labels = append(at[:len(at):len(at)], pair(label, of[i].Alias))
+		slices.Sort(x.labels)
+		all = append(all, x)
 	}
+	return all
 }
-
-var _ prometheus.Collector = (*table)(nil)

@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 )
 
 // clock is a time that the test moves.
@@ -157,6 +160,10 @@ func scraped(t *testing.T, w *Worker, s Scrape) map[string]string {
 	if err := e.Write(&b); err != nil {
 		t.Fatal(err)
 	}
+	library := expfmt.NewTextParser(model.LegacyValidation) // reads what we write ourselves
+	if _, err := library.TextToMetricFamilies(bytes.NewReader(b.Bytes())); err != nil {
+		t.Error(err)
+	}
 	lines := map[string]string{}
 	for line := range strings.Lines(b.String()) {
 		if i := strings.LastIndexByte(line, ' '); i > 0 && line[0] != '#' {
@@ -273,7 +280,7 @@ func TestTaskCounts(t *testing.T) {
 		"kafka_connect_task_error_metrics_total_errors_logged":                  "1",
 		"kafka_connect_task_error_metrics_deadletterqueue_produce_requests":     "1",
 		"kafka_connect_task_error_metrics_deadletterqueue_produce_failures":     "2",
-		"kafka_connect_task_error_metrics_last_error_timestamp":                 "1.75e+12",
+		"kafka_connect_task_error_metrics_last_error_timestamp":                 "1750000000000",
 		"culvert_task_waiting_seconds_total":                                    "5",
 		"culvert_task_waiting":                                                  "0",
 		"culvert_join_rows_total":                                               "7",

@@ -71,6 +71,14 @@ func (n Names) of(m *Metric) []string {
 	return all
 }
 
+// textLabel is the label that carries a text.
+func (m *Metric) textLabel() string {
+	if m.Attribute == "build_info" {
+		return "version"
+	}
+	return snake(m.Attribute)
+}
+
 func snake(s string) string { return strings.ReplaceAll(s, "-", "_") }
 
 // MBean is Java's name of the bean that has the attribute; empty for ours.
@@ -96,6 +104,7 @@ const (
 	ofSinkTask
 	ofTransform
 	ofPredicate
+	scopes // how many there are
 )
 
 var labels = [...][]string{
@@ -113,6 +122,7 @@ type subject struct {
 	info      *TaskInfo
 	task      *Task
 	step      *Step
+	labels    []string // in the order of their names, ready to be written
 }
 
 type section struct {
