@@ -264,3 +264,31 @@ func TestTimesThatDoNotFit(t *testing.T) {
 		}
 	}
 }
+
+// TestRoutersRememberNothingWrong: what is kept of the record before serves only
+// records that are like it.
+func TestRoutersRememberNothingWrong(t *testing.T) {
+	topics := []string{"a-old", "a-old", "b-old", "c", "a-old"}
+	times := []int64{0, 86400000, 86400000, 5, 0}
+	for name, c := range map[string]struct {
+		props map[string]string
+		want  []string
+	}{
+		"RegexRouter":     {map[string]string{"regex": "(.*)-old", "replacement": "$1"}, []string{"a", "a", "b", "c", "a"}},
+		"TimestampRouter": {nil, []string{"a-old-19700101", "a-old-19700102", "b-old-19700102", "c-19700101", "a-old-19700101"}},
+	} {
+		b := data.NewBatch()
+		for i := range topics {
+			r := b.Append()
+			r.Topic, r.Timestamp = topics[i], times[i]
+		}
+		if err := configured(t, name, c.props).Apply(t.Context(), b); err != nil || len(b.Failed()) > 0 {
+			t.Fatal(err, b.Failed())
+		}
+		for i, want := range c.want {
+			if got := b.Records[i].Topic; got != want {
+				t.Errorf("%s: record %d goes to %s, want %s", name, i, got, want)
+			}
+		}
+	}
+}
