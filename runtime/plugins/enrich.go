@@ -70,16 +70,16 @@ func (r *Registry) alias(f enriched, alias string, props map[string]string, own 
 	}
 	return append([]configdef.Spec{
 		{Name: prefix + "type", Type: configdef.Class, Required: true, Importance: configdef.High, Group: group, Width: configdef.LongWidth,
-			DisplayName: f.what + " type for " + alias, Doc: fmt.Sprintf("The class of the %s %s.", strings.ToLower(f.what), alias), Resolve: r.Class,
+			DisplayName: f.what + " type for " + alias, Doc: fmt.Sprintf("The class of the %s %s.", strings.ToLower(f.what), alias), Resolve: r.existing,
 			Recommend: func(map[string]string) []string { return classes },
 			Check: func(_ string, v configdef.Parsed) error {
 				if err := check(); err != nil {
 					return err
 				}
-				if !v.Null && !contains(classes, v.Text) {
-					return notA(v.Text, f.what)
+				if v.Null {
+					return nil
 				}
-				return nil
+				return r.concrete(f, v.Text)
 			}},
 		{Name: prefix + "plugin.version", Type: configdef.String, Default: orNull(version), Importance: configdef.High, Group: group, Order: 1,
 			Width: configdef.LongWidth, DisplayName: f.what + " version for " + alias, Check: checkVersion,

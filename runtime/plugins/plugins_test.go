@@ -337,6 +337,39 @@ func TestSinkRules(t *testing.T) {
 	}
 }
 
+// TestStageClasses: what is said of a class that no transformation can be made of,
+// when a configuration is validated and when a task starts from one that was not.
+func TestStageClasses(t *testing.T) {
+	r, err := New("4.3.1", Set{Transforms: []transforms.Plugin{transform("x.Cast$Key"), transform("x.Cast$Value"), transform("x.Drop")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for class, want := range map[string]string{
+		"x.Cast":     "This class is abstract and cannot be created. Did you mean x.Cast$Key, x.Cast$Value?",
+		"x.Nope":     "Invalid value x.Nope for configuration transforms.a.type: Class x.Nope could not be found.",
+		"x.Cast$Key": "", "Drop": "",
+	} {
+		props := map[string]string{"transforms": "a", "transforms.a.type": class}
+		got := ""
+		if err := r.CheckStages(props); err != nil {
+			got = err.Error()
+		}
+		report := configdef.Validate(r.enrich(nil, props), props)
+		validated := strings.Join(report.Get("transforms.a.type").Errors, "; ")
+		if got != want || validated != want {
+			t.Errorf("%s: %q at the start, %q validated, want %q", class, got, validated, want)
+		}
+	}
+	p := map[string]string{"predicates": "p", "predicates.p.type": "x.Drop"}
+	if err := r.CheckStages(p); err == nil || err.Error() != "Class class x.Drop does not implement the Predicate interface" {
+		t.Errorf("a transformation as predicate: %v", err)
+	}
+}
+
+func transform(class string) transforms.Plugin {
+	return transforms.Plugin{Class: class, Spec: func() []configdef.Spec { return nil }}
+}
+
 // TestExactlyOnceIsNotPromised: what a connector requires is refused, whatever the
 // worker's file asks for, since no task would keep it.
 func TestExactlyOnceIsNotPromised(t *testing.T) {

@@ -47,17 +47,31 @@ func (r *Registry) stageClass(f enriched, key string, props map[string]string) e
 	if !ok {
 		return fmt.Errorf("Invalid value null for configuration %s: Not a %s", key, f.what)
 	}
-	name := strings.TrimSpace(given)
+	class, ok := r.existing(strings.TrimSpace(given))
+	if !ok {
+		return fmt.Errorf("Invalid value %s for configuration %s: Class %s could not be found.", given, key, given)
+	}
+	return r.concrete(f, class)
+}
+
+// existing resolves the name of a class, also of one that is there in Java only to be
+// extended by the classes for keys and for values.
+func (r *Registry) existing(name string) (class string, ok bool) {
 	if class, ok := r.Class(name); ok {
-		if contains(r.Classes(f.kind), class) {
-			return nil
-		}
-		return fmt.Errorf("Invalid value class %s for configuration %s: Not a %s", class, key, f.what)
+		return class, true
 	}
-	if halves := r.halves(name); len(halves) > 0 {
-		return fmt.Errorf("This class is abstract and cannot be created. Did you mean %s?", strings.Join(halves, ", "))
+	return name, len(r.halves(name)) > 0
+}
+
+// concrete is Utils.ensureConcreteSubclass for a class that exists.
+func (r *Registry) concrete(f enriched, class string) error {
+	if halves := r.halves(class); len(halves) > 0 {
+		return configdef.Sentence(fmt.Sprintf("This class is abstract and cannot be created. Did you mean %s?", strings.Join(halves, ", ")))
 	}
-	return fmt.Errorf("Invalid value %s for configuration %s: Class %s could not be found.", given, key, given)
+	if !contains(r.Classes(f.kind), class) {
+		return notA(class, f.what)
+	}
+	return nil
 }
 
 // halves lists the classes for keys and for values that a transformation has, whose
