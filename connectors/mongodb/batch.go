@@ -71,6 +71,7 @@ func (s *Sink) build(b *data.Batch) error {
 		}
 		p.records = append(p.records, idOfRecord(r))
 		s.doc.reset(r, b.Arena)
+		m := len(p.list)
 		ns, err := t.mapper.namespace(&s.doc)
 		if err == nil {
 			err = t.model(&s.doc, &p.models)
@@ -81,9 +82,10 @@ func (s *Sink) build(b *data.Batch) error {
 			}
 			continue
 		}
-		m := len(p.list) - 1
-		p.list[m].rec = i
-		s.place(t, ns, m)
+		if len(p.list) > m { // a change event may write nothing
+			p.list[m].rec = i
+			s.place(t, ns, m)
+		}
 	}
 	return nil
 }

@@ -124,7 +124,31 @@ func (s *Sink) unsendable(m *model) error {
 		return fault.New(fault.Record, codeWrite, "Invalid BSON field name %s", cstring(s.plan.buf[name:m.doc.end])).
 			WithJava("java.lang.IllegalArgumentException")
 	}
+	if m.op == opUpdate {
+		return badUpdate(s.plan.buf[m.doc.off:m.doc.end])
+	}
 	return nil
+}
+
+// badUpdate is why an update from a change event is none: without operators a server
+// would take it for a replacement, and put it in the place of the document.
+func badUpdate(doc []byte) error {
+	illegal := func(format string, args ...any) error {
+		return fault.New(fault.Record, codeWrite, format, args...).WithJava("java.lang.IllegalArgumentException")
+	}
+	if isEmptyDocument(doc) {
+		return illegal("Invalid BSON document for an update. The document may not be empty.")
+	}
+	for at := first; ; {
+		f, ok := next(doc, at)
+		if !ok {
+			return nil
+		}
+		if len(f.name) == 0 || f.name[0] != '$' {
+			return illegal("All update operators must start with '$', but '%s' does not", f.name)
+		}
+		at = f.end
+	}
 }
 
 // command is a write command that is being built.
@@ -171,6 +195,9 @@ func (cmd *command) statement(buf []byte, m *model, n int) {
 	default:
 		b = appendIDFirst(appendHead(b, typeDocument, "u"), buf, m)
 		b = append(appendHead(b, typeBool, "upsert"), 1)
+		if m.noUpsert {
+			b[len(b)-1] = 0
+		}
 	}
 	cmd.b = closeDocument(b, at)
 }

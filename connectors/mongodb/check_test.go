@@ -79,23 +79,6 @@ func TestRights(t *testing.T) {
 	}
 }
 
-func TestRefused(t *testing.T) {
-	for key, value := range map[string]string{
-		keyCDC:       pkg + "cdc.debezium.mongodb.MongoDbHandler",
-		keyTimeField: "ts",
-	} {
-		props := base("mongodb://127.0.0.1:1")
-		props[key] = value
-		got := errorsOf(t, props)
-		if len(got) != 1 || !strings.HasPrefix(got[0], "Invalid value "+value+" for configuration "+key+": ") || !strings.Contains(got[0], "not implemented yet") {
-			t.Errorf("%s: %q", key, got)
-		}
-		if _, err := newConfig(props); fault.ClassOf(err) != fault.Config || fault.Of(err).Field != key {
-			t.Errorf("%s: %v", key, err)
-		}
-	}
-}
-
 func TestNoOffsetIDsAfterAJoin(t *testing.T) {
 	props := base("mongodb://127.0.0.1:1")
 	props[keyIDStrategy] = kafkaID

@@ -8,6 +8,7 @@ import (
 
 // BSON types that the sink looks at.
 const (
+	typeDouble   = 0x01
 	typeString   = 0x02
 	typeDocument = 0x03
 	typeArray    = 0x04
@@ -18,6 +19,7 @@ const (
 	typeNull     = 0x0a
 	typeInt32    = 0x10
 	typeInt64    = 0x12
+	typeDecimal  = 0x13
 )
 
 const idField = "_id"

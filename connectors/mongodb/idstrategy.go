@@ -241,11 +241,25 @@ func javaBSON(v value) string {
 	switch v.kind {
 	case typeDocument:
 		return relaxed(v.data)
+	case typeNull:
+		return "BsonNull"
+	case typeString:
+		return "BsonString{value='" + v.text() + "'}"
+	case typeArray:
+		var items []string
+		for at := first; ; {
+			f, ok := next(v.data, at)
+			if !ok {
+				return "BsonArray{values=[" + strings.Join(items, ", ") + "]}"
+			}
+			items = append(items, javaBSON(value{f.kind, v.data[f.value:f.end]}))
+			at = f.end
+		}
 	case typeInt32:
 		return "BsonInt32{value=" + scalarText(v) + "}"
 	case typeInt64:
 		return "BsonInt64{value=" + scalarText(v) + "}"
-	case 0x01:
+	case typeDouble:
 		return "BsonDouble{value=" + scalarText(v) + "}"
 	case typeBool:
 		return "BsonBoolean{value=" + scalarText(v) + "}"

@@ -5,7 +5,8 @@ import "culvert/configdef"
 // pkg is where the sink's own classes live in Java.
 const pkg = "com.mongodb.kafka.connect.sink."
 
-// row is one key as the connector's ConfigDef (2.0.1) declares it.
+// row is one key as the connector's ConfigDef (2.0.1) declares it, or one that is
+// beyond it: of a later release, or ours.
 type row struct {
 	name, def, group, display, doc string
 	typ                            configdef.Type
@@ -14,6 +15,7 @@ type row struct {
 	order                          int
 	required                       bool
 	recommend                      bool
+	extended                       bool // not in release 2.0.1
 	check                          validator
 	dependents                     []string
 	into                           func(*settings, configdef.Parsed)
@@ -39,6 +41,7 @@ const (
 	keyDeleteOnNull   = "delete.on.null.values"
 	keyCDC            = "change.data.capture.handler"
 	keyTimeField      = "timeseries.timefield"
+	keyTimeFormat     = "timeseries.timefield.auto.convert.date.format"
 	keyRenameMapping  = "field.renamer.mapping"
 	overridePrefix    = "topic.override."
 	keyProjectKeyType = "key.projection.type"
@@ -143,15 +146,17 @@ var rows = []row{
 	{name: "timeseries.timefield", typ: configdef.String, def: "", imp: configdef.Low, group: "Time series", width: configdef.MediumWidth, display: "The field used for time",
 		into: configdef.Str(func(s *settings) *string { return &s.TimeField }), doc: "The field that holds the time of a time series. Empty: no time series."},
 	{name: "timeseries.metafield", typ: configdef.String, def: "", imp: configdef.Low, group: "Time series", width: configdef.MediumWidth, display: "The field describing the series",
-		doc: "The field that names the series."},
+		into: configdef.Str(func(s *settings) *string { return &s.MetaField }), doc: "The field that names the series."},
 	{name: "timeseries.expire.after.seconds", typ: configdef.Long, def: "0", imp: configdef.Low, group: "Time series", width: configdef.MediumWidth, display: "The data expiry time in seconds",
-		check: atLeast0, doc: "Seconds after which data of a time series is deleted. 0: never."},
+		check: atLeast0, into: configdef.Num(func(s *settings) *int64 { return &s.ExpireAfter }), doc: "Seconds after which data of a time series is deleted. 0: never."},
 	{name: "timeseries.granularity", typ: configdef.String, def: "", imp: configdef.Low, group: "Time series", width: configdef.MediumWidth, display: "The data expiry time",
-		check: emptyOr(granularities), doc: "The spacing of the measurements."},
+		check: emptyOr(granularities), into: configdef.Str(func(s *settings) *string { return &s.Granularity }), doc: "The spacing of the measurements."},
 	{name: "timeseries.timefield.auto.convert", typ: configdef.Boolean, def: "false", imp: configdef.Low, group: "Time series", width: configdef.MediumWidth, display: "Convert the field to a BSON datetime type.",
-		doc: "Turn the time field into a date."},
+		into: configdef.Flag(func(s *settings) *bool { return &s.TimeConvert }), doc: "Turn the time field into a date."},
 	{name: "timeseries.timefield.auto.convert.date.format", typ: configdef.String, def: "yyyy-MM-dd[['T'][ ]][HH:mm:ss[[.][SSSSSS][SSS]][ ]VV[ ]'['VV']'][HH:mm:ss[[.][SSSSSS][SSS]][ ]X][HH:mm:ss[[.][SSSSSS][SSS]]]", imp: configdef.Low, group: "Time series", width: configdef.MediumWidth, display: "The DateTimeFormatter pattern for the date.",
-		check: aDatePattern, doc: "The pattern that texts in the time field have."},
+		check: aDatePattern, into: configdef.Str(func(s *settings) *string { return &s.TimeFormat }), doc: "The pattern that texts in the time field have."},
 	{name: "timeseries.timefield.auto.convert.locale.language.tag", typ: configdef.String, def: "", imp: configdef.Low, group: "Time series", width: configdef.MediumWidth, display: "The DateTimeFormatter locale language tag to use: Defaults to using the neutral Locale.ROOT.",
-		check: emptyOr(aLanguageTag), doc: "The language of names in those texts."},
+		check: emptyOr(aLanguageTag), into: configdef.Str(func(s *settings) *string { return &s.TimeLanguage }), doc: "The language of names in those texts."},
+	{name: "change.data.capture.handler.remove.null.values", typ: configdef.Boolean, def: "false", imp: configdef.Low, group: "Change Data Capture", width: configdef.MediumWidth, display: "Remove null values from CDC writes",
+		extended: true, into: configdef.Flag(func(s *settings) *bool { return &s.CDCNoNulls }), doc: "Leave fields that are null out of what a change event writes."},
 }

@@ -49,7 +49,12 @@ type settings struct {
 	LogErrors, MongoLogErrors flag
 
 	CDCHandler string
-	TimeField  string
+	CDCNoNulls bool
+
+	TimeField, MetaField, Granularity string
+	ExpireAfter                       int64
+	TimeConvert                       bool
+	TimeFormat, TimeLanguage          string
 }
 
 // tolerance is errors.tolerance in lower case, and whether somebody set it.
@@ -106,7 +111,7 @@ func define(rows []row) *configdef.Def[settings] {
 		r := &rows[i]
 		k := configdef.Key[settings]{Into: r.into, Spec: configdef.Spec{
 			Name: r.name, Type: r.typ, Importance: r.imp, Required: r.required, Doc: r.doc, Group: r.group, Order: r.order,
-			Width: r.width, DisplayName: r.display, Dependents: r.dependents,
+			Width: r.width, DisplayName: r.display, Dependents: r.dependents, Extended: r.extended,
 		}}
 		if !r.required {
 			k.Default = configdef.Default(r.def)

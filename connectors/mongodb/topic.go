@@ -18,6 +18,7 @@ type topicConfig struct {
 	processors []processor
 	write      writeModel
 	remove     writeModel // of a record without value; nil: such a record is an error
+	cdc        writeModel // instead of processors, write and remove
 	limiter    rateLimit
 }
 
@@ -33,7 +34,7 @@ func (e *classError) Error() string {
 // may fail by itself.
 var buildSteps = []func(*topicConfig) error{
 	(*topicConfig).buildMapper, (*topicConfig).buildID, (*topicConfig).buildProcessors, (*topicConfig).buildWrite,
-	(*topicConfig).buildRemove, (*topicConfig).buildLimiter, (*topicConfig).refuse,
+	(*topicConfig).buildRemove, (*topicConfig).buildLimiter, (*topicConfig).buildCDC,
 }
 
 func (t *topicConfig) buildMapper() (err error) {
@@ -80,6 +81,13 @@ func (t *topicConfig) buildProcessors() error {
 			return fail(err)
 		}
 		t.processors = append([]processor{p}, t.processors...)
+	}
+	if t.isTimeSeries() && t.TimeConvert {
+		p, err := newTimeConverter(t)
+		if err != nil {
+			return err
+		}
+		t.processors = append(t.processors, p)
 	}
 	return nil
 }
@@ -129,28 +137,20 @@ func (t *topicConfig) buildLimiter() error {
 	return nil
 }
 
-// refuse names what this version does not do yet.
-func (t *topicConfig) refuse() error {
-	if class := t.CDCHandler; class != "" {
-		if !isCDCHandler(class) {
-			return unknownClass(keyCDC, class, "CdcHandler")
-		}
-		return &classError{keyCDC, class, "change data capture handlers are not implemented yet. Leave the key out: records are then written as the documents they are"}
+func (t *topicConfig) buildCDC() error {
+	t.cdc = nil
+	if t.CDCHandler == "" {
+		return nil
 	}
-	if f := strings.TrimSpace(t.TimeField); f != "" {
-		return &classError{keyTimeField, t.TimeField, "time series collections are not implemented yet. Create the collection by hand, leave the key out and set writemodel.strategy to " +
-			pkg + "writemodel.strategy.InsertOneDefaultStrategy"}
+	handler, ok := cdcHandlers[strings.TrimPrefix(t.CDCHandler, pkg)]
+	if !ok || !isCDCHandler(t.CDCHandler) {
+		return unknownClass(keyCDC, t.CDCHandler, "CdcHandler")
+	}
+	t.cdc = handler
+	if t.CDCNoNulls {
+		t.cdc = nullFree{handler}
 	}
 	return nil
-}
-
-func isCDCHandler(class string) bool {
-	switch strings.TrimPrefix(class, pkg+"cdc.") {
-	case "mongodb.ChangeStreamHandler", "debezium.mongodb.MongoDbHandler", "debezium.mongodb.ChangeStreamHandler",
-		"debezium.rdbms.RdbmsHandler", "debezium.rdbms.mysql.MysqlHandler", "debezium.rdbms.postgres.PostgresHandler", "qlik.rdbms.RdbmsHandler":
-		return true
-	}
-	return false
 }
 
 // unknownClass is Java's error for a class that is not there, or is there and is

@@ -34,6 +34,8 @@ type model struct {
 	// ownID: the _id was made up for this write; a document that has it is this one.
 	ownID bool
 	again bool // sent a second time after losing a race
+	// noUpsert: it changes a document that is there, and makes none.
+	noUpsert bool
 	// doc is the document, the replacement or the update; filter what to find, for
 	// an insert empty.
 	doc, filter span
@@ -51,13 +53,14 @@ const (
 	failed
 )
 
-// writeModel turns the documents of a record into a write.
+// writeModel turns the documents of a record into a write. A change data capture
+// handler may find that there is nothing to write, and then adds none.
 type writeModel interface {
 	build(d *document, w *models) error
 }
 
 var writeModels = map[string]func(*topicConfig) writeModel{
-	"writemodel.strategy.DefaultWriteModelStrategy":             func(*topicConfig) writeModel { return replaceByID{} },
+	"writemodel.strategy.DefaultWriteModelStrategy":             defaultModel,
 	"writemodel.strategy.ReplaceOneDefaultStrategy":             func(*topicConfig) writeModel { return replaceByID{} },
 	"writemodel.strategy.InsertOneDefaultStrategy":              func(*topicConfig) writeModel { return insert{} },
 	"writemodel.strategy.ReplaceOneBusinessKeyStrategy":         func(t *topicConfig) writeModel { return &replaceByKey{flat: t.hasPartialID()} },
@@ -67,6 +70,14 @@ var writeModels = map[string]func(*topicConfig) writeModel{
 	"writemodel.strategy.DeleteOneDefaultStrategy":              func(*topicConfig) writeModel { return &deleteByID{} },
 	"writemodel.strategy.DeleteOneBusinessKeyStrategy":          func(t *topicConfig) writeModel { return &deleteByKey{flat: t.hasPartialID()} },
 	"writemodel.strategy.DeleteOneTombstoneBusinessKeyStrategy": func(t *topicConfig) writeModel { return &deleteTombstone{id: t.id} },
+}
+
+// defaultModel is DefaultWriteModelStrategy: a time series takes inserts alone.
+func defaultModel(t *topicConfig) writeModel {
+	if t.isTimeSeries() {
+		return insert{}
+	}
+	return replaceByID{}
 }
 
 func newWriteModel(t *topicConfig, key, class string) (writeModel, error) {
@@ -379,6 +390,9 @@ func (t *topicConfig) model(d *document, w *models) (err error) {
 			w.buf = w.buf[:off]
 		}
 	}()
+	if t.cdc != nil {
+		return t.cdc.build(d, w)
+	}
 	for _, p := range t.processors {
 		if err := p.process(d); err != nil {
 			return err
