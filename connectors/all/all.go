@@ -13,6 +13,7 @@ import (
 	"culvert/converters/header"
 	"culvert/converters/json"
 	"culvert/converters/number"
+	"culvert/converters/protobuf"
 	"culvert/converters/raw"
 	"culvert/converters/text"
 	"culvert/runtime/plugins"
@@ -35,6 +36,7 @@ func Set() plugins.Set {
 			avro.Plugin(),
 			header.Plugin(),
 			json.Plugin(),
+			protobuf.Plugin(),
 			raw.Plugin(),
 			text.Plugin(),
 		),

@@ -2,12 +2,11 @@ package avro
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"sync"
 
 	"culvert/configdef"
 	"culvert/converters"
+	"culvert/converters/wire"
 	"culvert/data"
 	"culvert/fault"
 	"culvert/schemas"
@@ -15,9 +14,6 @@ import (
 
 // Class is the Java class that users configure.
 const Class = "io.confluent.connect.avro.AvroConverter"
-
-// headSize is Confluent's head: a zero and the schema's id.
-const headSize = 5
 
 // Plugin describes AvroConverter.
 func Plugin() converters.Plugin {
@@ -49,15 +45,7 @@ type Factory struct {
 	config   config
 	key      bool
 	registry *schemas.Client
-
-	mu      sync.Mutex
-	writers map[writerID]*Writer // guarded by mu
-}
-
-// writerID is a writer schema as seen from a subject, on which its version depends.
-type writerID struct {
-	topic string
-	id    int32
+	writers  wire.Readers[*Writer]
 }
 
 // New reads the configuration. Errors have class Config. It does not connect.
@@ -66,7 +54,7 @@ func New(props map[string]string, side converters.Side, env converters.Env) (*Fa
 	if err := converters.ConfigError(Class, report); err != nil {
 		return nil, err
 	}
-	return &Factory{config: c, key: side == converters.Key, registry: schemas.Open(c.registry, env.DataDir, env.Log), writers: map[writerID]*Writer{}}, nil
+	return &Factory{config: c, key: side == converters.Key, registry: schemas.Open(c.registry, env.DataDir, env.Log)}, nil
 }
 
 // Class is the Java class name.
@@ -74,19 +62,17 @@ func (f *Factory) Class() string { return Class }
 
 // For makes the converter of a topic.
 func (f *Factory) For(topic string) converters.Converter {
-	return &Converter{f: f, topic: topic, writers: map[int32]*Writer{}, plans: map[*data.Schema]*plan{}}
+	return &Converter{f: f, topic: topic}
 }
 
 // Converter reads and writes Avro of one topic and side.
 type Converter struct {
-	f       *Factory
-	topic   string
-	last    *Writer // of lastID: mostly all records of a topic have one schema
-	lastID  int32
-	writers map[int32]*Writer
-	dec     decoder
-	plans   map[*data.Schema]*plan
-	known   []*plan // each plan once
+	f      *Factory
+	topic  string
+	last   *Writer // of lastID: mostly all records of a topic have one schema
+	lastID int32
+	dec    decoder
+	plans  wire.Plans[*plan]
 }
 
 // fail is what AvroConverter throws when bytes cannot be read, with its cause.
@@ -125,10 +111,10 @@ func (w *Writer) read(d *decoder, body []byte, a *data.Arena) (data.Value, *data
 // Open reads the head of a record and finds its writer schema; body is the Avro
 // binary behind the head. Equal schemas of a topic give the same pointer.
 func (c *Converter) Open(raw []byte) (*Writer, []byte, error) {
-	if len(raw) < headSize || raw[0] != 0 {
-		return nil, nil, c.fail(fault.New(fault.Record, "avro.magic", "Unknown magic byte!"))
+	id, body, err := wire.Split(raw)
+	if err != nil {
+		return nil, nil, c.fail(err)
 	}
-	id := int32(binary.BigEndian.Uint32(raw[1:headSize]))
 	if id != c.lastID || c.last == nil {
 		w, err := c.writer(id)
 		if err != nil {
@@ -136,26 +122,16 @@ func (c *Converter) Open(raw []byte) (*Writer, []byte, error) {
 		}
 		c.last, c.lastID = w, id
 	}
-	return c.last, raw[headSize:], nil
+	return c.last, body, nil
 }
 
 func (c *Converter) writer(id int32) (*Writer, error) {
-	if w := c.writers[id]; w != nil {
-		return w, nil
+	w, err := c.f.writers.Get(c.topic, id, func() (*Writer, error) { return c.f.writer(c.topic, id) })
+	if !fault.Is(err, fault.Record) {
+		return w, err
 	}
-	w, err := c.f.writer(c.topic, id)
-	if err != nil {
-		if fault.Is(err, fault.Record) {
-			e := c.fail(fault.Because(err, "Error retrieving Avro %s schema for id %d: %s", c.side(), id, err))
-			return nil, e.WithFix("Register the schema with id %d in this registry, or point schema.registry.url to the registry that the producer of %s uses.", id, c.topic)
-		}
-		return nil, err
-	}
-	if len(c.writers) >= maxPlans {
-		clear(c.writers)
-	}
-	c.writers[id] = w
-	return w, nil
+	e := c.fail(fault.Because(err, "Error retrieving Avro %s schema for id %d: %s", c.side(), id, err))
+	return nil, e.WithFix("Register the schema with id %d in this registry, or point schema.registry.url to the registry that the producer of %s uses.", id, c.topic)
 }
 
 func (c *Converter) side() string {
@@ -165,14 +141,8 @@ func (c *Converter) side() string {
 	return "value"
 }
 
-// writer reads a schema from the registry and compiles it, once per topic.
+// writer reads a schema from the registry and compiles it.
 func (f *Factory) writer(topic string, id int32) (*Writer, error) {
-	f.mu.Lock()
-	w := f.writers[writerID{topic, id}]
-	f.mu.Unlock()
-	if w != nil {
-		return w, nil
-	}
 	s, err := f.registry.ByID(int(id))
 	if err != nil {
 		return nil, err
@@ -193,19 +163,7 @@ func (f *Factory) writer(topic string, id int32) (*Writer, error) {
 			}
 		}
 	}
-	if w, err = newWriter(f.config.mapping, n, int32(version)); err != nil {
-		return nil, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if have := f.writers[writerID{topic, id}]; have != nil {
-		return have, nil // another task was faster; one schema pointer for all of them
-	}
-	if len(f.writers) >= maxWriters {
-		clear(f.writers)
-	}
-	f.writers[writerID{topic, id}] = w
-	return w, nil
+	return newWriter(f.config.mapping, n, int32(version))
 }
 
 func recordName(n *Node) string {
@@ -220,17 +178,11 @@ func strategyIsTopic(f *Factory, topic string) bool {
 	return err == nil
 }
 
-const (
-	maxPlans   = 1000
-	maxWriters = 10000
-)
-
 // plan is how data of one Connect schema is written.
 type plan struct {
-	schema *data.Schema
-	head   [headSize]byte
-	enc    *encoder
-	raw    bool // schema bytes: the payload has no length
+	head []byte
+	enc  *encoder
+	raw  bool // schema bytes: the payload has no length
 }
 
 // Encode appends head and Avro binary of v. Null is a tombstone.
@@ -241,14 +193,11 @@ func (c *Converter) Encode(dst []byte, v data.Value, s *data.Schema) ([]byte, er
 		}
 		return nil, nil
 	}
-	p := c.plans[s]
-	if p == nil {
-		var err error
-		if p, err = c.plan(s); err != nil {
-			return nil, err
-		}
+	p, err := c.plans.Get(s, c.newPlan)
+	if err != nil {
+		return nil, err
 	}
-	dst = append(dst, p.head[:]...)
+	dst = append(dst, p.head...)
 	if p.raw {
 		if v.Kind() != s.Kind {
 			return nil, p.enc.wrongType(v)
@@ -256,34 +205,6 @@ func (c *Converter) Encode(dst []byte, v data.Value, s *data.Schema) ([]byte, er
 		return append(dst, v.Bytes()...), nil
 	}
 	return p.enc.append(dst, v, 0)
-}
-
-// plan finds or makes the plan of a schema. Transformations may make an equal
-// schema anew for every record, so that pointers are only the first thing to look at.
-func (c *Converter) plan(s *data.Schema) (*plan, error) {
-	var p *plan
-	for _, known := range c.known {
-		if known.schema.Equal(s) {
-			p = known
-			break
-		}
-	}
-	if p == nil {
-		var err error
-		if p, err = c.newPlan(s); err != nil {
-			return nil, err
-		}
-		if len(c.known) >= maxPlans {
-			clear(c.plans)
-			c.known = nil
-		}
-		c.known = append(c.known, p)
-	}
-	if len(c.plans) >= maxPlans {
-		clear(c.plans)
-	}
-	c.plans[s] = p
-	return p, nil
 }
 
 func (c *Converter) newPlan(s *data.Schema) (*plan, error) {
@@ -312,9 +233,7 @@ func (c *Converter) newPlan(s *data.Schema) (*plan, error) {
 	if err != nil {
 		return nil, c.failWriting(err)
 	}
-	p := &plan{schema: s, enc: enc, raw: n.Type == Bytes && s != nil}
-	binary.BigEndian.PutUint32(p.head[1:], uint32(got.ID))
-	return p, nil
+	return &plan{head: wire.AppendHead(nil, got.ID), enc: enc, raw: n.Type == Bytes && s != nil}, nil
 }
 
 // failWriting puts Java's words around a bad record; other errors pass.
