@@ -26,6 +26,7 @@ func runWorker(ctx context.Context, file string) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	boot.KeepMemorySmall()
 	w, err := boot.Start(ctx, boot.Options{Config: cfg, Mode: boot.Distributed, Plugins: all.Set(), Log: log})
 	if err != nil {
 		return err

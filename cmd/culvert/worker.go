@@ -111,6 +111,7 @@ func (o *options) run(ctx context.Context, stderr io.Writer, source string, env 
 		fmt.Fprintf(stderr, "%s: ok\n", source)
 		return nil
 	}
+	boot.KeepMemorySmall()
 	w, err := boot.Start(ctx, worker)
 	if err != nil {
 		return describe(source, env.Props, err)
