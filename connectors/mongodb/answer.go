@@ -99,6 +99,7 @@ func (s *Sink) partly(ctx context.Context, c *chunk, we *mongo.WriteException) e
 		stopped = we.WriteErrors[0].Index + 1
 	}
 	var genuine []int
+	stop := c.topic.tolerance() == "none"
 	for n, i := range s.sent[:stopped] {
 		m := &list[i]
 		e := bad[n]
@@ -109,20 +110,22 @@ func (s *Sink) partly(ctx context.Context, c *chunk, we *mongo.WriteException) e
 			m.again = true // two upserts of one _id raced: the second finds the document now
 		default:
 			same, err := s.isOurs(ctx, c, m, e)
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
-			}
-			if same {
+			case same:
 				m.state = done
-			} else {
+			case e.Code == duplicateKey && s.duplicate(c, i, e):
+			default:
 				genuine = append(genuine, n)
+				stop = stop || e.Code == duplicateKey && c.topic.Duplicates == duplicatesFail
 			}
 		}
 	}
 	if len(genuine) == 0 && we.WriteConcernError == nil {
 		return nil
 	}
-	if c.topic.tolerance() == "none" {
+	if stop {
 		return s.bulkStop(c, we, genuine)
 	}
 	for _, n := range genuine {

@@ -14,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/auth"
 
 	"culvert/configdef"
+	"culvert/fault"
 )
 
 // checkLimit bounds the dialling of a validation; Java waits for the connect
@@ -67,7 +68,7 @@ func ask(ctx context.Context, s *settings, cfg *config, r *configdef.Report) {
 	if s.APIVersion != "" && !atLeast5(ctx, client) {
 		r.Fail(keyURI, "Server Version API requires MongoDB 5.0 or greater")
 	}
-	checkRights(ctx, client, opts, s, cfg, r)
+	checkTopics(ctx, client, opts, s, cfg, r)
 }
 
 func errorCodes(err error) []int {
@@ -86,23 +87,9 @@ func atLeast5(ctx context.Context, client *mongo.Client) bool {
 	return err != nil || len(info.Version) == 0 || info.Version[0] >= 5
 }
 
-// checkRights is ConnectionValidator.validateUserHasActions: the actions that the
-// sink needs, by the user's own account of its privileges. A server that does not
-// give one is trusted.
-func checkRights(ctx context.Context, client *mongo.Client, opts *options.ClientOptions, s *settings, cfg *config, r *configdef.Report) {
-	if opts.Auth == nil {
-		return
-	}
-	source := opts.Auth.AuthSource
-	if source == "" {
-		source = "admin"
-	}
-	var status connectionStatus
-	cmd := bson.D{{Key: "connectionStatus", Value: 1}, {Key: "showPrivileges", Value: true}}
-	if err := client.Database(source).RunCommand(ctx, cmd).Decode(&status); err != nil {
-		return
-	}
-	targets := []*topicConfig{{settings: *s}}
+// checkTopics looks, for each topic, at the user's rights and at the time series.
+func checkTopics(ctx context.Context, client *mongo.Client, opts *options.ClientOptions, s *settings, cfg *config, r *configdef.Report) {
+	targets := []*topicConfig{{settings: *s}} // topics.regex: nobody knows the topics yet
 	if len(s.Topics) > 0 {
 		targets = targets[:0]
 		for _, t := range s.Topics {
@@ -111,21 +98,110 @@ func checkRights(ctx context.Context, client *mongo.Client, opts *options.Client
 			}
 		}
 	}
+	rights := readRights(ctx, client, opts)
 	for _, t := range targets {
-		missing := []string{"insert", "update", "remove"}
-		missing = without(missing, status.AuthInfo.Privileges, source, t.Database, t.Collection)
-		if len(missing) == 0 || len(status.AuthInfo.Privileges) == 0 && len(status.AuthInfo.Users) == 0 {
-			continue
+		actions := []string{"insert", "update", "remove"}
+		if t.isTimeSeries() && len(s.Topics) > 0 {
+			actions = append(actions, "collStats")
 		}
-		failOnce(r, keyURI, fmt.Sprintf("Invalid user permissions. Missing the following action permissions: %s", strings.Join(missing, ", ")))
+		if missing := rights.missing(actions, t.Database, t.Collection); len(missing) > 0 {
+			failOnce(r, keyURI, fmt.Sprintf("Invalid user permissions. Missing the following action permissions: %s", strings.Join(missing, ", ")))
+		}
+		checkSeries(ctx, client, t, r)
 	}
+}
+
+// checkSeries is TimeseriesValidation.validateConfigAndCollection. As in Java the
+// collection is created here already.
+func checkSeries(ctx context.Context, client *mongo.Client, t *topicConfig, r *configdef.Report) {
+	if !t.isTimeSeries() {
+		for key, set := range map[string]bool{keyMetaField: t.MetaField != "", keyExpireAfter: t.ExpireAfter != 0, keyGranularity: t.Granularity != ""} {
+			if set {
+				failOnce(r, key, fmt.Sprintf("Missing timeseries configuration: `%s`", keyTimeField))
+			}
+		}
+		return
+	}
+	if !atLeast5(ctx, client) {
+		failOnce(r, keyTimeField, "Timeseries support requires MongoDB 5.0 or newer")
+	}
+	fixed, ok := t.mapper.(*fixedMapper)
+	if !ok || len(r.Errors()) > 0 {
+		return
+	}
+	err := ensureSeries(ctx, &driverServer{client: client}, fixed.ns, &t.settings)
+	switch {
+	case err == nil:
+	case fault.Of(err) != nil:
+		failOnce(r, keyTimeField, err.Error())
+	default:
+		failOnce(r, keyTimeField, seriesText(err, fixed.ns))
+	}
+}
+
+// rights are what the user may do, by its own account; nil where it has none to give.
+// A server that does not tell is trusted.
+type rights struct {
+	source     string
+	privileges []privilege
+}
+
+// readRights is ConnectionValidator.validateUserHasActions: the user's privileges, and
+// those that its roles inherit.
+func readRights(ctx context.Context, client *mongo.Client, opts *options.ClientOptions) *rights {
+	if opts.Auth == nil {
+		return nil
+	}
+	all := &rights{source: opts.Auth.AuthSource}
+	if all.source == "" {
+		all.source = "admin"
+	}
+	var status connectionStatus
+	cmd := bson.D{{Key: "connectionStatus", Value: 1}, {Key: "showPrivileges", Value: true}}
+	if err := client.Database(all.source).RunCommand(ctx, cmd).Decode(&status); err != nil {
+		return nil
+	}
+	info := &status.AuthInfo
+	if len(info.Privileges) == 0 && len(info.Users) == 0 {
+		return nil
+	}
+	all.privileges = info.Privileges
+	for _, role := range info.Roles {
+		var found struct {
+			Roles []struct {
+				Inherited []privilege `bson:"inheritedPrivileges"`
+			} `bson:"roles"`
+		}
+		cmd := bson.D{{Key: "rolesInfo", Value: role.Role}, {Key: "showPrivileges", Value: true}, {Key: "showBuiltinRoles", Value: true}}
+		if err := client.Database(role.DB).RunCommand(ctx, cmd).Decode(&found); err != nil {
+			continue // the user may not look at roles; its privileges speak for themselves
+		}
+		for _, f := range found.Roles {
+			all.privileges = append(all.privileges, f.Inherited...)
+		}
+	}
+	return all
+}
+
+// missing are the actions that nothing grants on the namespace.
+func (r *rights) missing(actions []string, db, coll string) []string {
+	if r == nil {
+		return nil
+	}
+	return without(actions, r.privileges, r.source, db, coll)
 }
 
 type connectionStatus struct {
 	AuthInfo struct {
 		Users      []bson.Raw  `bson:"authenticatedUsers"`
+		Roles      []userRole  `bson:"authenticatedUserRoles"`
 		Privileges []privilege `bson:"authenticatedUserPrivileges"`
 	} `bson:"authInfo"`
+}
+
+type userRole struct {
+	Role string `bson:"role"`
+	DB   string `bson:"db"`
 }
 
 type privilege struct {

@@ -127,18 +127,6 @@ func TestHostsOf(t *testing.T) {
 	}
 }
 
-func TestTLSStores(t *testing.T) {
-	props := base("mongodb://localhost/?tls=true")
-	props["connection.ssl.truststore"] = "/no/such/store.jks"
-	cfg, err := newConfig(props)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := clientOptions(&cfg.settings, selectionTimeout); fault.ClassOf(err) != fault.Config || !strings.Contains(err.Error(), "connection.ssl.truststore") {
-		t.Error(err)
-	}
-}
-
 func TestTasks(t *testing.T) {
 	props := base("mongodb://h")
 	all, err := Plugin().Tasks(props, 2)

@@ -3,11 +3,9 @@ package mongodb
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"culvert/fault"
+	"culvert/keystore"
 )
 
 // Times of the client where the connection string has none of its own. A short
@@ -33,6 +32,8 @@ type server interface {
 	run(ctx context.Context, db string, cmd bson.Raw) error
 	// find returns the document that matches the filter, nil if there is none.
 	find(ctx context.Context, ns namespace, filter bson.Raw) (bson.Raw, error)
+	// command runs a command and returns its answer.
+	command(ctx context.Context, db string, cmd bson.D) (bson.Raw, error)
 	// writeConcern is the document of the connection string's write concern, nil for
 	// the server's default.
 	writeConcern() []byte
@@ -95,58 +96,50 @@ func clientOptions(s *settings, selection time.Duration) (*options.ClientOptions
 	return opts, setTLS(opts, s)
 }
 
-// setTLS reads the files of connection.ssl.*.
+// setTLS reads the stores of connection.ssl.*: PEM, JKS and PKCS12.
 func setTLS(opts *options.ClientOptions, s *settings) error {
-	if s.Truststore == "" && s.Keystore == "" {
+	trust, own := strings.TrimSpace(s.Truststore), strings.TrimSpace(s.Keystore)
+	if trust == "" && own == "" {
 		return nil
+	}
+	if opts.TLSConfig == nil && !strings.HasPrefix(s.URI, srvScheme) {
+		return nil // as in Java: the stores alone do not turn TLS on
+	}
+	stores, err := keystore.Client(map[string]string{
+		"ssl.truststore.location": trust, "ssl.truststore.password": strings.TrimSpace(s.TruststorePassword),
+		"ssl.keystore.location": own, "ssl.keystore.password": strings.TrimSpace(s.KeystorePassword), "ssl.key.password": strings.TrimSpace(s.KeystorePassword),
+	})
+	if err != nil {
+		return storeFault(err)
 	}
 	cfg := opts.TLSConfig
 	if cfg == nil {
 		cfg = &tls.Config{MinVersion: tls.VersionTLS12}
-		if !strings.HasPrefix(s.URI, srvScheme) {
-			return nil // as in Java: the stores alone do not turn TLS on
-		}
 	}
-	if s.Truststore != "" {
-		pem, err := readPEM("connection.ssl.truststore", s.Truststore)
-		if err != nil {
-			return err
-		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return storeFault("connection.ssl.truststore", s.Truststore, "the file holds no certificate")
-		}
-		cfg.RootCAs = pool
+	if trust != "" {
+		cfg.RootCAs = stores.TLS.RootCAs
 	}
-	if s.Keystore != "" {
-		pem, err := readPEM("connection.ssl.keystore", s.Keystore)
-		if err != nil {
-			return err
-		}
-		cert, err := tls.X509KeyPair(pem, pem)
-		if err != nil {
-			return storeFault("connection.ssl.keystore", s.Keystore, err.Error())
-		}
-		cfg.Certificates = []tls.Certificate{cert}
+	if own != "" {
+		cfg.Certificates = stores.TLS.Certificates
 	}
 	opts.SetTLSConfig(cfg)
 	return nil
 }
 
-func readPEM(key, file string) ([]byte, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, storeFault(key, file, err.Error())
+// storeFault names the key of ours that is wrong.
+func storeFault(err error) error {
+	key, shown := "connection.ssl.truststore", ""
+	var e *keystore.Error
+	if errors.As(err, &e) {
+		shown = e.Shown
+		names := map[string]string{"ssl.truststore.password": "connection.ssl.truststorePassword", "ssl.keystore.location": "connection.ssl.keystore",
+			"ssl.keystore.password": "connection.ssl.keystorePassword", "ssl.key.password": "connection.ssl.keystorePassword"}
+		if name := names[e.Key]; name != "" {
+			key = name
+		}
+		err = fmt.Errorf("%w; it takes %s", e.Err, e.Want)
 	}
-	if !strings.Contains(string(text), "-----BEGIN ") {
-		return nil, storeFault(key, file, "Java key stores (JKS, PKCS12) are not implemented yet; give the certificates in PEM form "+
-			"(keytool -exportcert -rfc, openssl pkcs12), the private key unencrypted in the same file")
-	}
-	return text, nil
-}
-
-func storeFault(key, file, why string) error {
-	return fault.New(fault.Config, "mongo.config", "Invalid value %s for configuration %s: %s", file, key, why).WithField(key)
+	return fault.New(fault.Config, "mongo.config", "Invalid value %s for configuration %s: %w", shown, key, err).WithField(key)
 }
 
 // concernDocument is the writeConcern field of a command.
@@ -181,6 +174,10 @@ func (s *driverServer) find(ctx context.Context, ns namespace, filter bson.Raw) 
 		return nil, nil
 	}
 	return doc, err
+}
+
+func (s *driverServer) command(ctx context.Context, db string, cmd bson.D) (bson.Raw, error) {
+	return s.client.Database(db).RunCommand(ctx, cmd).Raw()
 }
 
 func (s *driverServer) writeConcern() []byte { return s.concern }

@@ -299,6 +299,7 @@ func (s *scripted) run(_ context.Context, _ string, cmd bson.Raw) error {
 }
 
 func (s *scripted) find(context.Context, namespace, bson.Raw) (bson.Raw, error) { return nil, nil }
+func (s *scripted) command(context.Context, string, bson.D) (bson.Raw, error)   { return nil, nil }
 func (s *scripted) writeConcern() []byte                                        { return nil }
 func (s *scripted) close(context.Context) error                                 { return nil }
 

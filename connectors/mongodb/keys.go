@@ -1,6 +1,10 @@
 package mongodb
 
-import "culvert/configdef"
+import (
+	"strings"
+
+	"culvert/configdef"
+)
 
 // pkg is where the sink's own classes live in Java.
 const pkg = "com.mongodb.kafka.connect.sink."
@@ -41,9 +45,15 @@ const (
 	keyDeleteOnNull   = "delete.on.null.values"
 	keyCDC            = "change.data.capture.handler"
 	keyTimeField      = "timeseries.timefield"
+	keyMetaField      = "timeseries.metafield"
+	keyExpireAfter    = "timeseries.expire.after.seconds"
+	keyGranularity    = "timeseries.granularity"
 	keyTimeFormat     = "timeseries.timefield.auto.convert.date.format"
 	keyRenameMapping  = "field.renamer.mapping"
 	overridePrefix    = "topic.override."
+	keyDuplicates     = "culvert.duplicate.key"
+	keyMaxRetries     = "max.num.retries"
+	keyRetryDefer     = "retries.defer.timeout"
 	keyProjectKeyType = "key.projection.type"
 	keyProjectValType = "value.projection.type"
 )
@@ -64,11 +74,11 @@ var rows = []row{
 	{name: "server.api.strict", typ: configdef.Boolean, def: "false", imp: configdef.Medium, group: "Server Api", width: configdef.MediumWidth, display: "Strict",
 		into: configdef.Flag(func(s *settings) *bool { return &s.APIStrict }), doc: "Let the server refuse what is not in the declared API version."},
 	{name: "connection.ssl.truststore", typ: configdef.String, def: "", imp: configdef.Medium, group: "SSL", width: configdef.LongWidth, display: "SSL TrustStore",
-		into: configdef.Str(func(s *settings) *string { return &s.Truststore }), doc: "A file with the certificates to trust, in PEM form."},
+		into: configdef.Str(func(s *settings) *string { return &s.Truststore }), doc: "A file with the certificates to trust: PEM, JKS or PKCS12."},
 	{name: "connection.ssl.truststorePassword", typ: configdef.Password, def: "", imp: configdef.Medium, group: "SSL", width: configdef.MediumWidth, display: "SSL TrustStore Password",
 		into: configdef.Str(func(s *settings) *string { return &s.TruststorePassword }), doc: "The password of the trust store."},
 	{name: "connection.ssl.keystore", typ: configdef.String, def: "", imp: configdef.Medium, group: "SSL", width: configdef.LongWidth, display: "SSL KeyStore",
-		into: configdef.Str(func(s *settings) *string { return &s.Keystore }), doc: "A file with the certificate and private key to present, in PEM form."},
+		into: configdef.Str(func(s *settings) *string { return &s.Keystore }), doc: "A file with the certificate and private key to present: PEM, JKS or PKCS12."},
 	{name: "connection.ssl.keystorePassword", typ: configdef.Password, def: "", imp: configdef.Medium, group: "SSL", width: configdef.MediumWidth, display: "SSL KeyStore Password",
 		into: configdef.Str(func(s *settings) *string { return &s.KeystorePassword }), doc: "The password of the key store."},
 	{name: "topic.override.%s.%s", typ: configdef.String, def: "", imp: configdef.Low, group: "Overrides", width: configdef.MediumWidth, display: "Per topic configuration overrides.",
@@ -159,4 +169,14 @@ var rows = []row{
 		check: emptyOr(aLanguageTag), into: configdef.Str(func(s *settings) *string { return &s.TimeLanguage }), doc: "The language of names in those texts."},
 	{name: "change.data.capture.handler.remove.null.values", typ: configdef.Boolean, def: "false", imp: configdef.Low, group: "Change Data Capture", width: configdef.MediumWidth, display: "Remove null values from CDC writes",
 		extended: true, into: configdef.Flag(func(s *settings) *bool { return &s.CDCNoNulls }), doc: "Leave fields that are null out of what a change event writes."},
+	{name: keyDuplicates, typ: configdef.String, def: "", imp: configdef.Medium, group: "Errors", width: configdef.ShortWidth, display: "Duplicate keys",
+		extended: true, check: emptyOr(oneOf(duplicatesFail, duplicatesSkip, duplicatesReplace, duplicatesLetter)), recommend: true,
+		into: func(s *settings, v configdef.Parsed) { s.Duplicates = strings.ToLower(v.Text) },
+		doc:  "What a document is that a unique index refuses: fail ends the task, skip leaves it out, replace puts it in the place of the one that is there, dlq makes a dead letter of it. Empty: an error like others."},
+	{name: keyMaxRetries, typ: configdef.String, def: "", imp: configdef.Medium, group: "Errors", width: configdef.ShortWidth, display: "Retries of a write",
+		extended: true, into: func(s *settings, v configdef.Parsed) { s.MaxRetries.set(v) },
+		doc: "How often a write is repeated while MongoDB cannot take it, before the task fails. Below 0, or no number: for as long as it takes."},
+	{name: keyRetryDefer, typ: configdef.String, def: "", imp: configdef.Medium, group: "Errors", width: configdef.ShortWidth, display: "Wait before a retry",
+		extended: true, into: func(s *settings, v configdef.Parsed) { s.RetryDeferMS.set(v) },
+		doc: "Milliseconds between two attempts of a write that MongoDB cannot take. 0 or below, or no number: a back-off from 50 ms on."},
 }

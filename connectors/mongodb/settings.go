@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"sort"
+	"strconv"
 	"strings"
 
 	"culvert/configdef"
@@ -48,6 +49,9 @@ type settings struct {
 	Tolerance, MongoTolerance tolerance
 	LogErrors, MongoLogErrors flag
 
+	Duplicates               string // one of the policies; empty: an error like others
+	MaxRetries, RetryDeferMS lenient
+
 	CDCHandler string
 	CDCNoNulls bool
 
@@ -70,6 +74,20 @@ func (t *tolerance) set(v configdef.Parsed) {
 type flag struct{ value, given bool }
 
 func (f *flag) set(v configdef.Parsed) { *f = flag{value: v.Bool, given: v.Given} }
+
+// lenient is a number of a key that Java's connector does not look at any more: it
+// accepts any text there, and so do we.
+type lenient struct {
+	n     int
+	given bool
+}
+
+func (l *lenient) set(v configdef.Parsed) {
+	n, err := strconv.Atoi(strings.TrimSpace(v.Text))
+	if err == nil && n >= 0 {
+		*l = lenient{n, true}
+	}
+}
 
 // tolerance is the connector's own: mongo.errors.tolerance, else errors.tolerance.
 func (s *settings) tolerance() string {
@@ -219,6 +237,9 @@ func validateTopic(r *configdef.Report, topic string, props map[string]string) {
 	if bad {
 		return
 	}
+	if err := lettersError(&s, props); err != nil {
+		failOnce(r, keyDuplicates, err.Error())
+	}
 	// A key may fail in several steps (the id strategy is built by the post processors
 	// too): the last word stands, as in Java's map of results.
 	last := map[string]string{}
@@ -348,6 +369,9 @@ func (c *config) topic(name string) (*topicConfig, error) {
 	s, r := topicDefinition.Parse(topicProps(name, c.props))
 	if errs := r.Errors(); len(errs) > 0 {
 		return nil, configFault(errs[0], keyOf(r))
+	}
+	if err := lettersError(&s, c.props); err != nil {
+		return nil, configFault(err.Error(), keyDuplicates)
 	}
 	t := &topicConfig{settings: s, topic: name}
 	for _, step := range buildSteps {

@@ -10,7 +10,6 @@ import (
 
 	"culvert/connectors"
 	"culvert/data"
-	"culvert/fault"
 )
 
 // Sink writes the records of a task to MongoDB. It is used by one goroutine.
@@ -25,6 +24,8 @@ type Sink struct {
 	frameworkReports   bool // a dead letter topic or errors.log.enable is set
 
 	patience time.Duration
+	retry    retries
+	series   map[namespace]bool // time series collections that are there
 
 	doc      document
 	plan     plan
@@ -58,18 +59,23 @@ const patience = 2 * time.Second
 // sent without an answer is sent again with the same ids.
 func (s *Sink) Write(ctx context.Context, b *data.Batch) error {
 	if !s.resume(b) {
+		s.retry = retries{}
 		if err := s.build(b); err != nil {
 			s.plan.open = false
 			return err
 		}
 	}
 	s.plan.open = true
+	if err := s.retry.wait(ctx); err != nil {
+		return err
+	}
 	over := s.watch()
 	err := s.write(ctx)
 	over()
 	if err != nil {
 		return err
 	}
+	s.retry = retries{}
 	s.report(b)
 	s.plan.open = false
 	return nil
@@ -107,16 +113,15 @@ func (s *Sink) write(ctx context.Context) error {
 		if s.isDone(c) {
 			continue
 		}
+		if err := s.prepare(ctx, c); err != nil {
+			return s.retry.after(err, c.topic)
+		}
 		if err := s.writeChunk(ctx, c); err != nil {
-			return err
+			return s.retry.after(err, c.topic)
 		}
 		if c.topic.limiter.due() {
-			timer := time.NewTimer(c.topic.limiter.wait)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
-				return fault.New(fault.Retry, "mongo.interrupted", "rate limiting was interrupted: %w", context.Cause(ctx))
+			if err := pause(ctx, c.topic.limiter.wait); err != nil {
+				return err
 			}
 		}
 	}

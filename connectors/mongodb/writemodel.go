@@ -34,6 +34,8 @@ type model struct {
 	// ownID: the _id was made up for this write; a document that has it is this one.
 	ownID bool
 	again bool // sent a second time after losing a race
+	// replaced: a unique index refused it, and it goes in the place of what is there.
+	replaced bool
 	// noUpsert: it changes a document that is there, and makes none.
 	noUpsert bool
 	// doc is the document, the replacement or the update; filter what to find, for

@@ -225,3 +225,10 @@ func (d *builder) raw(name string, doc []byte) *builder {
 }
 
 func (d *builder) bytes() []byte { return d.close().b }
+
+// copyOf appends the value of an element under another name.
+func (d *builder) copyOf(name string, e element) *builder {
+	d.head(e.kind, name)
+	d.b = append(d.b, e.data...)
+	return d
+}

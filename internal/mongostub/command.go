@@ -74,7 +74,11 @@ func (s *Server) run(out []byte, m message) ([]byte, error) {
 	switch name {
 	case "hello", "isMaster", "ismaster":
 		return append(out, s.hello...), nil
-	case "ping", "endSessions", "killCursors", "create", "drop", "dropDatabase", "createIndexes":
+	case "create":
+		return s.create(out, first.text(), m), nil
+	case "collStats":
+		return s.stats(out, first.text(), m), nil
+	case "ping", "endSessions", "killCursors", "drop", "dropDatabase", "createIndexes":
 		return newDoc(out).double("ok", 1).bytes(), nil
 	case "buildInfo", "buildinfo":
 		return newDoc(out).str("version", "7.0.0").array("versionArray").int32("0", 7).int32("1", 0).int32("2", 0).int32("3", 0).
@@ -190,4 +194,36 @@ func (s *Server) find(out []byte, coll string, m message) []byte {
 		}
 	}
 	return d.close().close().double("ok", 1).bytes()
+}
+
+// create makes a collection; one that is there already is an error.
+func (s *Server) create(out []byte, coll string, m message) []byte {
+	ns := database(m.body) + "." + coll
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.colls[ns] != nil {
+		return appendError(out, &CommandError{Code: 48, Name: "NamespaceExists", Message: "Collection " + ns + " already exists."})
+	}
+	_, series := lookup(m.body, "timeseries")
+	s.collection(ns).series = series
+	s.seen = append(s.seen, Command{Name: "create", Namespace: ns, Body: bytes.Clone(m.body)})
+	return newDoc(out).double("ok", 1).bytes()
+}
+
+// stats tells whether a collection is a time series, and how many indexes it has: none
+// if it is not there.
+func (s *Server) stats(out []byte, coll string, m message) []byte {
+	ns := database(m.body) + "." + coll
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := newDoc(out).str("ns", ns)
+	switch c := s.colls[ns]; {
+	case c == nil:
+		d.int32("nindexes", 0)
+	case c.series:
+		d.doc("timeseries").close()
+	default:
+		d.int32("nindexes", int32(1+len(c.unique)))
+	}
+	return d.double("ok", 1).bytes()
 }

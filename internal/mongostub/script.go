@@ -25,6 +25,8 @@ type WriteError struct {
 	Index   int
 	Code    int32
 	Message string
+	// KeyValue is the key that is taken, a document; nil where there is none.
+	KeyValue []byte
 }
 
 // WriteConcernError says that a write was applied but not confirmed.
@@ -42,12 +44,14 @@ type CommandError struct {
 	Labels  []string
 }
 
-// Command is one write that the server has seen, for assertions.
+// Command is one write, or creation of a collection, that the server has seen, for
+// assertions.
 type Command struct {
-	Name      string // insert, update, delete, bulkWrite
+	Name      string // insert, update, delete, bulkWrite, create
 	Namespace string // db.collection
 	Ordered   bool
-	N         int // statements
+	N         int    // statements
+	Body      []byte // of a create, as BSON
 }
 
 // Script adds a fault. Faults are tried in the order they were added; one that

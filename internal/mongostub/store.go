@@ -15,6 +15,8 @@ type collection struct {
 	byID map[string]int
 	// unique lists fields that carry a unique index of their own.
 	unique []string
+	// series: it was created as a time series.
+	series bool
 }
 
 func (s *Server) collection(ns string) *collection {
@@ -125,7 +127,7 @@ func (w *writer) insert(i int, doc []byte) bool {
 
 func (w *writer) duplicate(i int, index, field string, e element) {
 	w.errors = append(w.errors, WriteError{Index: i, Code: 11000,
-		Message: "E11000 duplicate key error collection: " + w.ns + " index: " + index + " dup key: { " + field + ": " + show(e) + " }"})
+		Message: "E11000 duplicate key error collection: " + w.ns + " index: " + index + " dup key: { " + field + ": " + show(e) + " }", KeyValue: newDoc(nil).copyOf(field, e).bytes()})
 }
 
 // show prints a key as the server does, roughly.
@@ -212,7 +214,11 @@ func (w *writer) reply(out []byte) []byte {
 	if len(w.errors) > 0 {
 		d.array("writeErrors")
 		for i, e := range w.errors {
-			d.doc(itoa(i)).int32("index", int32(e.Index)).int32("code", e.Code).str("errmsg", e.Message).close()
+			d.doc(itoa(i)).int32("index", int32(e.Index)).int32("code", e.Code).str("errmsg", e.Message)
+			if e.KeyValue != nil {
+				d.raw("keyValue", e.KeyValue)
+			}
+			d.close()
 		}
 		d.close()
 	}
