@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -94,13 +95,25 @@ func (c *committer) send(ctx context.Context, f *flight) error {
 	sh.st.cfg.Stats.Transaction(len(f.msgs))
 	switch fault.ClassOf(err) {
 	case fault.Record:
-		return fault.New(fault.Fatal, "join.row_refused", "the broker refused a row for topic '%s': %w", f.msgs[0].Topic, err).WithFix("%s", fixOf(err))
+		return refused(f, err)
 	case fault.Fatal:
 		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("%w: %w", errAgain, err)
 		}
 	}
 	return err
+}
+
+// refused is the error of a flight with a message that cannot be written: a row or
+// a dead letter. The task stops with nothing of the flight committed; without that
+// message the others would be right, but it would be lost.
+func refused(f *flight, err error) error {
+	m := &f.msgs[0]
+	if r := (*kafka.RecordError)(nil); errors.As(err, &r) && r.Index < len(f.msgs) {
+		m = &f.msgs[r.Index]
+	}
+	return fault.New(fault.Fatal, "join.row_refused", "a message of %d bytes for topic '%s', key %s, cannot be written: %w", m.Bytes(), m.Topic, show(m.Key), err).
+		WithFix("%s", fixOf(err))
 }
 
 // stop ends the committer; a flight that is out is waited for until ctx ends.

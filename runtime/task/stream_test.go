@@ -85,6 +85,10 @@ func (s *rowSink) Encode(_ context.Context, b *data.Batch, out []data.Message) (
 	for i := range b.Records {
 		k, _, _ := b.Records[i].Key.Value(b.Arena)
 		v, _, _ := b.Records[i].Value.Value(b.Arena)
+		if strings.HasSuffix(v.Str(), "unwritable") {
+			b.Fail(i, data.StageValueConverter, fault.New(fault.Record, "text.value", "cannot write %q", v.Str()))
+			continue
+		}
 		out = append(out, data.Message{Topic: "joined", Partition: -1, Timestamp: b.Records[i].Timestamp, Key: []byte(k.Str()), Value: []byte(v.Str())})
 	}
 	return out, nil
@@ -524,6 +528,74 @@ func TestStream_dead_letters(t *testing.T) {
 		}
 		s.end()
 	})
+}
+
+// A row that cannot be encoded: the record that made it is a dead letter, in the
+// transaction of the other rows.
+func TestStream_dead_rows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		s.cfg.Errors = Errors{Tolerate: true, Letters: "dead", LettersReplication: 1}
+		s.put("l", "k", "a", 1000)
+		s.put("r", "k", "b", 1001)
+		s.put("r", "k", "unwritable", 1002)
+		s.put("r", "k", "c", 1003)
+		s.start(t, 1)
+		time.Sleep(2 * time.Second)
+		if err := s.end(); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.rows(); !slices.Equal(got, []string{"a-b", "a-c"}) {
+			t.Errorf("rows %v", got)
+		}
+		if got := s.all("dead"); !slices.Equal(got, []string{"unwritable"}) {
+			t.Errorf("dead letters %v", got)
+		}
+		if s.sizes[len(s.sizes)-1] != 3 && s.sizes[0] != 3 {
+			t.Errorf("messages by transaction: %v", s.sizes)
+		}
+	})
+}
+
+// A row that the broker does not take stops the task, names itself, and nothing is
+// lost: with the limit raised it is written, once.
+func TestStream_refused_row(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		s.cfg.Errors = Errors{Tolerate: true}
+		s.cfg.Txn = func(_ context.Context, id string) (Txn, error) { return &narrow{s.txn(id)}, nil }
+		s.put("l", "k", "a", 1000)
+		s.put("l", "big", "a", 1000)
+		s.put("r", "k", "b", 1001)
+		s.put("r", "big", "b", 1002)
+		s.start(t, 1)
+		err := <-s.err
+		if text := fault.Explain(err); !fault.Is(err, fault.Fatal) || !strings.Contains(text, `topic 'joined', key "big"`) || !strings.Contains(text, "too large") || !strings.Contains(text, "Raise") {
+			t.Errorf("ended with %s", text)
+		}
+		if got := s.rows(); len(got) != 0 {
+			t.Errorf("rows %v of an aborted transaction", got)
+		}
+		s.stop()
+		s.cfg.Txn = func(_ context.Context, id string) (Txn, error) { return s.txn(id), nil }
+		s.start(t, 1)
+		time.Sleep(2 * time.Second)
+		if err := s.end(); err != nil || !slices.Equal(s.rows(), []string{"a-b", "a-b"}) {
+			t.Errorf("rows %v, %v", s.rows(), err)
+		}
+	})
+}
+
+// narrow takes no message with the key "big".
+type narrow struct{ *fakeTxn }
+
+func (x *narrow) Run(ctx context.Context, msgs []data.Message, group string, offsets map[data.TopicPartition]kafka.OffsetMeta) error {
+	for i := range msgs {
+		if string(msgs[i].Key) == "big" {
+			return &kafka.RecordError{Index: i, Err: fault.New(fault.Record, "kafka.too_large", "the message is too large").WithFix("Raise max.message.bytes of the topic.")}
+		}
+	}
+	return x.fakeTxn.Run(ctx, msgs, group, offsets)
 }
 
 // A sink that is not Kafka: rows are written, then the offsets follow.

@@ -217,6 +217,7 @@ var asWord = regexp.MustCompile(`(?i)\s+as\s+`)
 func parseSelect(text string, alias [2]string) ([]column, error) {
 	var columns []column
 	named := map[string]bool{}
+	seen := map[column]bool{}
 	for _, item := range strings.Split(text, ",") {
 		item = strings.TrimSpace(item)
 		c := column{side: -1}
@@ -250,6 +251,18 @@ func parseSelect(text string, alias [2]string) ([]column, error) {
 		}
 		if c.star && c.as != "" {
 			return nil, fmt.Errorf("%q stands for several fields and cannot be renamed to %s", item, c.as)
+		}
+		if c.as == "" {
+			for _, side := range c.sides() {
+				of := column{star: c.star, side: side, field: c.field}
+				if c.star {
+					of.field = "*"
+				}
+				if seen[of] {
+					return nil, fmt.Errorf("%q takes a second time what is there already", item)
+				}
+				seen[of] = true
+			}
 		}
 		columns = append(columns, c)
 	}

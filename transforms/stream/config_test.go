@@ -102,6 +102,8 @@ func TestConfigErrors(t *testing.T) {
 		"within=1 h;select=left.* AS x":               "stands for several fields",
 		"within=1 h;select=left.a as x y":             "the name after AS must be of letters",
 		"within=1 h;select=left.a AS x, right.b AS x": "two fields are called x",
+		"within=1 h;select=left.a, right.a, left.a":   `"left.a" takes a second time`,
+		"within=1 h;select=right.*, *":                `"*" takes a second time`,
 	} {
 		_, errs := parse(text)
 		if len(errs) != 1 || !strings.Contains(errs[0], want) {
