@@ -33,6 +33,9 @@ type StreamConfig struct {
 	Topics []string
 	Name   string // alias of the stateful transformation
 	Class  string // its Java-style class
+	// Prepared is a print of what records go through before the stateful
+	// transformation keeps them. What was kept behind something else is not used.
+	Prepared string
 	// Before and After make the stateless transformations around it, one set for
 	// each call.
 	Before, After func() ([]Step, error)
@@ -129,7 +132,7 @@ func (st *Stream) kept() uint32 {
 func (st *Stream) stateID(number int32) state.ID {
 	id := state.ID{Connector: st.cfg.ID.Connector, Partition: number}
 	if s, ok := st.cfg.Plan.(transforms.Shaped); ok {
-		id.Shape = s.Shape()
+		id.Shape = strings.TrimSpace(s.Shape() + " " + st.cfg.Prepared)
 	}
 	return id
 }

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"culvert/connectors"
 	"culvert/data"
 	"culvert/fault"
@@ -279,6 +281,52 @@ func TestStream_a_longer_window_is_restored(t *testing.T) {
 			t.Errorf("rows %v", got)
 		}
 		s.end()
+	})
+}
+
+// shaped is a plan that says what its state means.
+type shaped struct{ *pairs }
+
+func (shaped) Shape() string { return "pairs" }
+
+// lower joins K with k.
+type lower struct{}
+
+func (lower) Apply(_ context.Context, b *data.Batch) error {
+	for i := range b.Records {
+		k, s, err := b.Records[i].Key.Value(b.Arena)
+		if err != nil {
+			return err
+		}
+		b.Records[i].Key.Set(data.OfString(strings.ToLower(k.Str())), s)
+	}
+	return nil
+}
+
+// Behind another transformation other keys are kept: neither a snapshot nor the
+// note of where a restore begins is of use.
+func TestStream_another_chain_is_restored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreamTest(t, 1)
+		s.cfg.Plan = shaped{s.plan}
+		s.cfg.State = state.Open(state.Options{Dir: "/data", FS: vfs.NewMem(), Log: quiet(t)})
+		defer s.cfg.State.Close()
+		s.put("l", "K", "a", 1000)
+		s.start(t, 1)
+		time.Sleep(5 * time.Second)
+		if err := s.end(); err != nil {
+			t.Fatal(err)
+		}
+		s.cfg.Prepared, s.cfg.Before = "lower", func() ([]Step, error) { return []Step{{Name: "lower", Class: "test.Lower", Transform: lower{}}}, nil }
+		s.put("r", "k", "b", 1001)
+		s.start(t, 1)
+		time.Sleep(5 * time.Second)
+		if err := s.end(); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.rows(); !slices.Equal(got, []string{"a-b"}) {
+			t.Errorf("rows %v", got)
+		}
 	})
 }
 

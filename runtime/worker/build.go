@@ -211,8 +211,9 @@ func (b *builder) stream(p *connectors.Plugin, chain task.Chain, st stages) (tas
 	}
 	return task.NewStream(task.StreamConfig{
 		Common: b.common(), Chain: chain, Plan: st.plan, Topics: b.keys.Topics, Name: st.alias, Class: st.class,
-		Before: func() ([]task.Step, error) { return steps(st.before) },
-		After:  func() ([]task.Step, error) { return steps(st.after) },
+		Prepared: b.prepared(&st),
+		Before:   func() ([]task.Step, error) { return steps(st.before) },
+		After:    func() ([]task.Step, error) { return steps(st.after) },
 		Open: func(ctx context.Context) (connectors.Sink, error) {
 			return opened[connectors.Sink](p.Sink(ctx, env, b.task))
 		},
