@@ -149,6 +149,8 @@ type fakeConsumer struct {
 	shown  map[data.TopicPartition]bool
 	poll   int  // most messages of a poll and partition
 	greedy bool // a poll returns messages of one partition
+	// slow is how long a poll takes to return what it has.
+	slow time.Duration
 }
 
 func (b *broker) consumer() *fakeConsumer {
@@ -233,8 +235,12 @@ func (c *fakeConsumer) Poll(ctx context.Context, most kafka.Limits, into []data.
 		c.mu.Unlock()
 		c.b.mu.Unlock()
 		if len(into) > n {
+			slow := c.slow
 			if c.greedy {
-				time.Sleep(time.Millisecond) // let the others work meanwhile
+				slow += time.Millisecond // let the others work meanwhile
+			}
+			if slow > 0 { // a poll that is cancelled returns at once
+				_ = pause(ctx, slow)
 			}
 			return into, nil
 		}

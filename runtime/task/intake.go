@@ -28,6 +28,9 @@ type lane struct {
 	bytes  int
 	paused bool
 	pushed int64 // offset after the last message that came in, or where fetching begins
+	// ahead is where the consumer's position was seen beyond pushed, and since when.
+	ahead      int64
+	aheadSince time.Time
 
 	// The shard's goroutine's.
 	next      int64 // offset after the last message processed
@@ -64,7 +67,7 @@ func (l *lane) pop() data.Message {
 // clear forgets what was fetched.
 func (l *lane) clear() {
 	clear(l.queue)
-	l.queue, l.head, l.bytes, l.paused = l.queue[:0], 0, 0, false
+	l.queue, l.head, l.bytes, l.paused, l.ahead = l.queue[:0], 0, 0, false, 0
 	if l.times != nil {
 		l.times = l.times[:0]
 	}
@@ -171,12 +174,14 @@ func (in *intake) change(f func() error) error {
 }
 
 // atEnd reports whether everything that the broker has shown of a lane has come
-// in. The caller holds the shard's lock and has waited for it for some time.
+// in. The caller holds the shard's lock and asks again every now and then.
 //
-// What Poll has returned may not have been dealt out yet, therefore the position
-// is compared too. It may be ahead for good, past markers that nobody delivers:
-// after patience that counts as having come in.
-func (in *intake) atEnd(l *lane, waited, patience time.Duration) bool {
+// What Poll is about to return, or has returned, may not have been dealt out yet,
+// therefore the position is compared too. It may be ahead for good, past markers
+// that nobody delivers: where it has stood for the time of patience, that counts as
+// having come in. How long the caller has waited says nothing: a position may be
+// ahead since a moment ago, with a poll between its last step and its return.
+func (in *intake) atEnd(l *lane, patience time.Duration) bool {
 	if !in.consumer.AtEnd(l.tp) {
 		return false
 	}
@@ -184,7 +189,10 @@ func (in *intake) atEnd(l *lane, waited, patience time.Duration) bool {
 	if !ok || pos <= l.pushed {
 		return true
 	}
-	if waited < patience || in.hand.Load() {
+	if pos != l.ahead {
+		l.ahead, l.aheadSince = pos, time.Now()
+	}
+	if time.Since(l.aheadSince) < patience || in.hand.Load() {
 		return false
 	}
 	l.pushed = pos

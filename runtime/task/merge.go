@@ -123,10 +123,10 @@ func (sh *shard) skippable(l *lane, waited time.Duration) bool {
 	if idle < 0 {
 		return true
 	}
-	if !sh.st.intake.atEnd(l, waited, endCheck) {
-		return false
+	if sh.restoring { // with less patience, replayed would take it for read back too soon
+		return sh.st.intake.atEnd(l, replayPatience)
 	}
-	return sh.restoring || waited >= idle
+	return sh.st.intake.atEnd(l, endCheck) && waited >= idle
 }
 
 // replayed reports whether a lane has been read back up to its committed offset.
@@ -139,7 +139,7 @@ func (sh *shard) replayed(l *lane) bool {
 	if !l.empty() {
 		return l.queue[l.head].Offset >= l.committed
 	}
-	return sh.st.intake.atEnd(l, time.Since(sh.progress), replayPatience)
+	return sh.st.intake.atEnd(l, replayPatience)
 }
 
 // reached notes that a lane has nothing to give before an offset.

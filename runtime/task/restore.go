@@ -374,7 +374,7 @@ func (sh *shard) restore(ctx context.Context, starts data.Offsets) error {
 	waiting(fmt.Sprintf("restoring the state of partition %d: reading back about %d records", sh.number, records))
 	defer waiting("")
 	sh.log.Info("restoring", "records", records, "snapshot", kept != nil)
-	sh.progress, sh.unfit = time.Now(), 0
+	sh.unfit = 0
 	sh.restoring, sh.before.policy = true, sh.st.silent
 	defer func() { sh.restoring, sh.before.policy = false, sh.st.policy }()
 	for !sh.allReplayed() {
@@ -426,7 +426,6 @@ func (sh *shard) replay(ctx context.Context) error {
 	}
 	sh.unfit += len(sh.in.Failed())
 	sh.advanceLanes()
-	sh.progress = time.Now()
 	sh.in.Release()
 	sh.out.Release()
 	return sh.checkpoint(ctx, sh.positions())

@@ -37,9 +37,8 @@ type shard struct {
 	lag       atomic.Int64      // of the slowest lane
 	windows   *state.Local
 	restoring bool
-	progress  time.Time // of a restore
-	unfit     int       // records that failed in a restore
-	all       bool      // every partition of the inputs has an offset (note.All)
+	unfit     int  // records that failed in a restore
+	all       bool // every partition of the inputs has an offset (note.All)
 
 	in, out *data.Batch
 	taken   []*lane // of each message of in

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -9,7 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"culvert/data"
 	"culvert/fault"
+	"culvert/state"
+	"culvert/transforms"
 )
 
 // reference is the result of the join without Kafka: all pairs.
@@ -44,6 +48,15 @@ func TestStream_exactly_once_prop(t *testing.T) {
 					s.plan.copart = false
 				}
 				s.cfg.Errors = Errors{Tolerate: true}
+				greedy, slow := rnd.IntN(2) == 0, time.Duration(rnd.IntN(3)*10)*time.Millisecond
+				if s.plan.retention == 20_000 {
+					slow /= 10 // the order of the inputs, and so retention, has less patience than a restore
+				}
+				s.cfg.Consumer = func(context.Context) (Consumer, error) {
+					c := s.consumer()
+					c.greedy, c.slow = greedy, slow
+					return c, nil
+				}
 				var frozen []func()
 				if rnd.IntN(2) == 0 {
 					fate := rand.New(rand.NewPCG(seed, 2)) // the broker's, under its lock
@@ -129,4 +142,81 @@ func diff(got, want []string) []string {
 		}
 	}
 	return out
+}
+
+// echo passes every record on, in the order in which it gets them.
+type echo struct{ *pairs }
+
+func (e echo) Make(int32) transforms.Stateful { return e }
+
+func (echo) Advance(int64, *data.Batch, state.Windows) error { return nil }
+
+func (echo) Process(in, out *data.Batch, _ state.Windows) error {
+	for i := range in.Records {
+		v, _, err := in.Records[i].Value.Value(in.Arena)
+		if err != nil {
+			return err
+		}
+		r := out.Append()
+		r.Topic, r.Input, r.Timestamp = "joined", in.Records[i].Input, in.Records[i].Timestamp
+		r.Key, r.Value = data.ValueCell(data.OfString("k"), nil), data.ValueCell(v.Clone(), nil)
+	}
+	return nil
+}
+
+// merged is the order of Kafka Streams: the earliest of the heads goes first.
+func merged(logs [][]data.Message) []string {
+	var out []string
+	for {
+		best := -1
+		for i, log := range logs {
+			if len(log) > 0 && (best < 0 || log[0].Timestamp < logs[best][0].Timestamp) {
+				best = i
+			}
+		}
+		if best < 0 {
+			return out
+		}
+		out, logs[best] = append(out, string(logs[best][0].Value)), logs[best][1:]
+	}
+}
+
+// However the broker hands the partitions out, what lies there is merged by time.
+func TestStream_merges_by_time_prop(t *testing.T) {
+	for round := range 30 {
+		seed := rand.Uint64()
+		rnd := rand.New(rand.NewPCG(seed, uint64(round)))
+		synctest.Test(t, func(t *testing.T) {
+			t.Logf("seed %d", seed)
+			s := newStreamTest(t, 0)
+			s.plan.copart = false
+			s.cfg.Plan = echo{s.plan}
+			s.topic("joined", 1)
+			var logs [][]data.Message
+			for _, topic := range s.plan.topics {
+				partitions := 1 + rnd.IntN(3)
+				s.topic(topic, partitions)
+				for p := range partitions {
+					clock := rnd.Int64N(1000)
+					for i := range rnd.IntN(60) {
+						clock += rnd.Int64N(300)
+						s.append(data.Message{Topic: topic, Partition: int32(p), Key: []byte("k"), Value: fmt.Appendf(nil, "%s%d-%d", topic, p, i),
+							Timestamp: clock - rnd.Int64N(100)})
+					}
+					logs = append(logs, slices.Clone(s.logs[topic][p]))
+				}
+			}
+			c := s.consumer()
+			c.poll, c.greedy = 1+rnd.IntN(20), rnd.IntN(2) == 0
+			s.cfg.Consumer = func(context.Context) (Consumer, error) { return c, nil }
+			s.start(t, 1)
+			time.Sleep(10 * time.Second)
+			if err := s.end(); err != nil {
+				t.Fatal(err)
+			}
+			if got, want := s.all("joined"), merged(logs); !slices.Equal(got, want) {
+				t.Errorf("got  %v\nwant %v", got, want)
+			}
+		})
+	}
 }
