@@ -149,6 +149,9 @@ var formats = map[string]string{
 	"STRING": "org.apache.kafka.connect.storage.StringConverter",
 	"BYTES":  "org.apache.kafka.connect.converters.ByteArrayConverter",
 	"BSON":   "org.apache.kafka.connect.converters.ByteArrayConverter",
+
+	"JSON_SR":  "io.confluent.connect.json.JsonSchemaConverter",
+	"PROTOBUF": "io.confluent.connect.protobuf.ProtobufConverter",
 }
 
 // Format turns a format into a converter, key.converter or value.converter, unless
@@ -165,21 +168,21 @@ func (m *Mapping) Format(managed, converter, dflt string) {
 	name := strings.ToUpper(strings.TrimSpace(v))
 	class, ok := formats[name]
 	if !ok {
-		m.fail(managed, v, "this worker has no converter for it; it has AVRO, BSON, BYTES, JSON and STRING")
+		m.fail(managed, v, "this worker has no converter for it; it has AVRO, BSON, BYTES, JSON, JSON_SR, PROTOBUF and STRING")
 		return
 	}
 	m.set(managed, converter, class)
 	switch name {
 	case "JSON": // the managed service writes plain JSON
 		m.set(managed, converter+".schemas.enable", "false")
-	case "AVRO":
-		m.registry(managed, converter)
+	case "AVRO", "JSON_SR", "PROTOBUF":
+		m.registry(managed, converter, name)
 	}
 }
 
 // registry takes the address and the credentials of the registry from the worker's
 // own converters, as far as the connector does not say otherwise.
-func (m *Mapping) registry(managed, converter string) {
+func (m *Mapping) registry(managed, converter, format string) {
 	for _, from := range []string{converter + ".", "value.converter.", "key.converter."} {
 		if m.worker[from+"schema.registry.url"] == "" {
 			continue
@@ -197,8 +200,8 @@ func (m *Mapping) registry(managed, converter string) {
 	}
 	own := converter + ".schema.registry.url"
 	if m.Props[own] == "" {
-		m.Fail(managed, fmt.Sprintf("Missing required configuration \"%[1]s\" which has no default value. %[2]s=AVRO needs a schema registry: set %[1]s, "+
-			"in the connector or in the worker's properties.", own, managed))
+		m.Fail(managed, fmt.Sprintf("Missing required configuration \"%[1]s\" which has no default value. %[2]s=%[3]s needs a schema registry: set %[1]s, "+
+			"in the connector or in the worker's properties.", own, managed, format))
 		return
 	}
 	// A context is a part of the registry with an address of its own.

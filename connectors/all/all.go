@@ -12,6 +12,7 @@ import (
 	"culvert/converters/avro"
 	"culvert/converters/header"
 	"culvert/converters/json"
+	"culvert/converters/jsonschema"
 	"culvert/converters/number"
 	"culvert/converters/protobuf"
 	"culvert/converters/raw"
@@ -36,6 +37,7 @@ func Set() plugins.Set {
 			avro.Plugin(),
 			header.Plugin(),
 			json.Plugin(),
+			jsonschema.Plugin(),
 			protobuf.Plugin(),
 			raw.Plugin(),
 			text.Plugin(),

@@ -89,7 +89,7 @@ func TestManagedValues(t *testing.T) {
 		{name: "default format", changes: []string{"input.data.format", "-"}, key: "value.converter", want: "org.apache.kafka.connect.json.JsonConverter"},
 		{name: "own converter", changes: []string{"value.converter", "X"}, key: "value.converter", want: "X"},
 		{name: "bson", changes: []string{"input.data.format", "BSON"}, key: "value.converter", want: "org.apache.kafka.connect.converters.ByteArrayConverter"},
-		{name: "protobuf", changes: []string{"input.data.format", "PROTOBUF"}, problem: "PROTOBUF for configuration input.data.format: this worker has no converter"},
+		{name: "no such format", changes: []string{"input.data.format", "CSV"}, problem: "CSV for configuration input.data.format: this worker has no converter"},
 		{name: "no registry", worker: map[string]string{}, problem: "value.converter.schema.registry.url"},
 		{name: "own registry", worker: map[string]string{}, changes: []string{"value.converter.schema.registry.url", "http://own"}, key: "value.converter.schema.registry.url", want: "http://own"},
 		{name: "context", changes: []string{"schema.context.name", "team"}, key: "value.converter.schema.registry.url", want: "http://sr:8081/contexts/.team"},

@@ -3,6 +3,7 @@ package json
 import (
 	"culvert/configdef"
 	"culvert/converters"
+	"culvert/converters/json/lex"
 	"culvert/data"
 	"culvert/data/values"
 	"culvert/fault"
@@ -101,12 +102,53 @@ func (f *Factory) For(string) converters.Converter {
 type Converter struct {
 	config   config
 	external *data.Schema
+	// union is set for the payloads of JsonSchemaConverter, which differ in some
+	// points: it reports whether a struct stands for a union.
+	union func(*data.Schema) bool
+
+	made, most int // values of structs of this record, and their bound
+	looked     int // bytes that choosing among the types of unions looked at
 
 	stack     []data.Value            // elements of the containers that are open while decoding
 	text      []byte                  // scratch: an unescaped name
 	seen      values.Names            // scratch: names of one object
 	byText    map[string]*data.Schema // decoded schemas by their JSON
 	envelopes map[*data.Schema][]byte // {"schema":…,"payload": for each schema written
+}
+
+// Payload reads and writes what JsonSchemaConverter puts behind its head: JSON
+// without an envelope, whose schema is known. It is for one goroutine.
+type Payload struct{ c Converter }
+
+// NewPayload makes a Payload. numeric: decimals are numbers. replaceNull: a null is
+// written as the default of its schema. union reports whether a struct stands for a
+// union: then its one field that is set is written in its place.
+func NewPayload(numeric, replaceNull bool, union func(*data.Schema) bool) *Payload {
+	p := &Payload{c: Converter{config: config{decimal: "BASE64", replaceNull: replaceNull}, union: union}}
+	if numeric {
+		p.c.config.decimal = "NUMERIC"
+	}
+	return p
+}
+
+// Decode reads a document of schema s. Errors have class Record.
+func (p *Payload) Decode(raw []byte, s *data.Schema, a *data.Arena) (data.Value, error) {
+	b := lex.UTF8(raw)
+	p.c.begin(b)
+	return p.c.root(b, s, a)
+}
+
+// Append appends the JSON of v. Nothing is appended for a null that the schema does
+// not allow, as JsonSchemaData leaves it out.
+func (p *Payload) Append(dst []byte, v data.Value, s *data.Schema) ([]byte, error) {
+	return p.c.value(dst, v, s, 0)
+}
+
+// begin prepares for a record. A struct has all of its fields whatever the record
+// says, so that few bytes could become very many values.
+func (c *Converter) begin(b []byte) {
+	c.stack = c.stack[:0]
+	c.made, c.looked, c.most = 0, 0, 1<<20+64*len(b)
 }
 
 // Schemaless reports whether the wire form is plain JSON, without an envelope and

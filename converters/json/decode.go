@@ -11,7 +11,7 @@ func (c *Converter) Decode(raw []byte, a *data.Arena) (data.Value, *data.Schema,
 		return data.Value{}, nil, nil
 	}
 	b := lex.UTF8(raw)
-	c.stack = c.stack[:0]
+	c.begin(b)
 	if c.external != nil {
 		v, err := c.root(b, c.external, a)
 		return v, c.external, err

@@ -68,6 +68,9 @@ func (c *Converter) value(dst []byte, v data.Value, s *data.Schema, depth int) (
 	if logical(s) {
 		return c.logicalValue(dst, v, s)
 	}
+	if c.union != nil && s.Kind == data.Struct && v.Kind() == data.Struct && c.union(s) {
+		return c.choice(dst, v, s, depth)
+	}
 	if v.Kind() != s.Kind {
 		return nil, dataError("Invalid type for %s: class %s", values.TypeName(s.Kind), values.Class(v.Kind()))
 	}
@@ -75,7 +78,7 @@ func (c *Converter) value(dst []byte, v data.Value, s *data.Schema, depth int) (
 	case data.Array:
 		return c.list(dst, v, s.Elem, depth)
 	case data.Map:
-		return c.mapping(dst, v, s.Key, s.Elem, s.Key.Kind == data.String, depth)
+		return c.mapping(dst, v, s.Key, s.Elem, c.named(s.Key), depth)
 	case data.Struct:
 		return c.fieldsOf(dst, v, s, depth)
 	}
@@ -88,6 +91,8 @@ func (c *Converter) nullOf(dst []byte, s *data.Schema, depth int) ([]byte, error
 	case s.HasDefault && c.config.replaceNull:
 		return c.value(dst, s.Default, s, depth)
 	case s.Optional:
+	case c.union != nil:
+		return dst, nil
 	default:
 		return nil, dataError("Conversion error: null value for field that is required and has no default value")
 	}
@@ -145,7 +150,7 @@ func (c *Converter) list(dst []byte, v data.Value, elem *data.Schema, depth int)
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if dst, err = c.value(dst, e, elem, depth+1); err != nil {
+		if dst, err = c.item(dst, e, elem, depth); err != nil {
 			return nil, err
 		}
 	}
@@ -167,16 +172,20 @@ func (c *Converter) mapping(dst []byte, v data.Value, key, elem *data.Schema, na
 		var err error
 		if names {
 			dst, err = c.memberName(dst, pairs[i], key, depth)
-		} else if dst, err = c.value(append(dst, '['), pairs[i], key, depth+2); err == nil {
-			dst = append(dst, ',')
+		} else {
+			dst, err = c.pairKey(dst, pairs[i], key, depth)
 		}
 		if err != nil {
 			return nil, err
 		}
-		if dst, err = c.value(dst, pairs[i+1], elem, depth+1); err != nil {
+		if dst, err = c.item(dst, pairs[i+1], elem, depth); err != nil {
 			return nil, err
 		}
-		if !names {
+		switch {
+		case names:
+		case c.union != nil:
+			dst = append(dst, '}')
+		default:
 			dst = append(dst, ']')
 		}
 	}
@@ -202,14 +211,20 @@ func (c *Converter) fieldsOf(dst []byte, v data.Value, s *data.Schema, depth int
 		return nil, dataError("Mismatching schema.")
 	}
 	dst = append(dst, '{')
+	start := len(dst)
 	var err error
 	for i, f := range fields {
-		if i > 0 {
+		before := len(dst)
+		if before > start {
 			dst = append(dst, ',')
 		}
 		dst = append(appendString(dst, s.Fields[i].Name), ':')
+		named := len(dst)
 		if dst, err = c.value(dst, f, s.Fields[i].Schema, depth+1); err != nil {
 			return nil, inField(err, s.Fields[i].Name)
+		}
+		if len(dst) == named { // left out
+			dst = dst[:before]
 		}
 	}
 	return append(dst, '}'), nil

@@ -81,7 +81,7 @@ func (c *Converter) null(s *data.Schema) (data.Value, error) {
 	switch {
 	case s == nil:
 		return data.Value{}, nil
-	case s.HasDefault && c.config.replaceNull:
+	case s.HasDefault && (c.config.replaceNull || c.union != nil):
 		return s.Default, nil
 	case s.Optional:
 		return data.Value{}, nil
@@ -117,9 +117,12 @@ func (c *Converter) typed(b []byte, i, depth int, s *data.Schema, a *data.Arena)
 	}
 	switch s.Kind {
 	case data.Struct:
+		if c.union != nil && c.union(s) {
+			return c.oneOf(b, i, depth, s, a)
+		}
 		return c.structure(b, i, depth, s, a)
 	case data.Map:
-		if s.Key.Kind == data.String {
+		if c.named(s.Key) {
 			return c.namedMap(b, i, depth, s, a)
 		}
 		return c.pairMap(b, i, depth, s, a)
@@ -403,6 +406,9 @@ func (c *Converter) pairMap(b []byte, i, depth int, s *data.Schema, a *data.Aren
 	}
 	start := len(c.stack)
 	end, err := lex.Items(b, i, depth, func(v0, _ int) error {
+		if c.union != nil {
+			return c.entry(b, v0, depth, s, a)
+		}
 		if b[v0] != '[' {
 			return dataError("Found invalid map entry instead of array tuple: %s", nodeType(b, v0))
 		}
@@ -475,6 +481,9 @@ func (c *Converter) structure(b []byte, i, depth int, s *data.Schema, a *data.Ar
 		}
 		return data.Value{}, 0, dataError("Structs should be encoded as JSON objects, but found %s", nodeType(b, i))
 	}
+	if c.made += len(s.Fields); c.made > c.most {
+		return data.Value{}, 0, dataError("The record holds more than %d values", c.most)
+	}
 	fields := a.Values(len(s.Fields))
 	next := 0 // members mostly come in the order of the schema
 	end, err := lex.Members(b, i, depth, func(k0, k1, v0, _ int, escaped bool) error {
@@ -486,7 +495,7 @@ func (c *Converter) structure(b []byte, i, depth int, s *data.Schema, a *data.Ar
 			}
 		}
 		next = f + 1
-		if b[v0] == 'n' {
+		if b[v0] == 'n' && c.union == nil {
 			fields[f] = data.Value{}
 			return nil
 		}
@@ -498,6 +507,10 @@ func (c *Converter) structure(b []byte, i, depth int, s *data.Schema, a *data.Ar
 		return data.Value{}, 0, err
 	}
 	for f := range fields {
+		if fields[f].IsNull() && c.union != nil {
+			fields[f] = s.Fields[f].Schema.DefaultOr(data.Value{}) // also a required field may be missing
+			continue
+		}
 		if fields[f].IsNull() {
 			if fields[f], err = c.null(s.Fields[f].Schema); err != nil {
 				return data.Value{}, 0, inField(err, s.Fields[f].Name)

@@ -46,6 +46,7 @@ var only = map[string][]string{
 	"github.com/pavlo-v-chernykh/keystore-go/v4": {"keystore"},
 	"github.com/youmark/pkcs8":                   {"keystore"},
 	"github.com/bufbuild/protocompile":           {"converters/protobuf"},
+	"github.com/santhosh-tekuri/jsonschema/v6":   {"converters/jsonschema"},
 	"google.golang.org/genproto":                 {"converters/protobuf"},
 	"google.golang.org/protobuf":                 {"converters/protobuf"},
 	"github.com/gorilla/mux":                     {"runtime/rest"},
