@@ -52,6 +52,15 @@ func TestParseConfig(t *testing.T) {
 			},
 		},
 		{
+			name: "metrics", mode: Distributed, props: distributedProps("metrics.names", "jmx", "metrics.num.samples", "1000000000"),
+			errors: []string{
+				"Invalid value 1000000000 for configuration metrics.num.samples: Value must be at most 1000 (the default is 2)",
+				"Invalid value [jmx] for configuration metrics.names: there are whole and short (the default is whole,short)",
+			},
+		},
+		{name: "no metrics", mode: Distributed, props: distributedProps("metrics.names", ""), errors: []string{
+			"Invalid value [] for configuration metrics.names: name whole, short, or both (the default is whole,short)"}},
+		{
 			name: "missing", mode: Standalone, props: map[string]string{"key.converter": "K", "value.converter": "V"},
 			errors: []string{`Missing required configuration "offset.storage.file.filename" which has no default value.`},
 		},

@@ -207,6 +207,25 @@ func TestTaskThatCouldNotStartIsShown(t *testing.T) {
 	}
 }
 
+// TestNames: each family can be left out, ours cannot.
+func TestNames(t *testing.T) {
+	for names, want := range map[Names][3]bool{{Whole: true, Short: true}: {true, true, true}, {Whole: true}: {true, false, true}, {Short: true}: {false, true, true}} {
+		e, err := NewExporter(nil, names, func() Scrape { return Scrape{Version: "v"} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		if err := e.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		has := func(name string) bool { return strings.Contains(b.String(), "\n"+name) }
+		got := [3]bool{has("kafka_connect_connect_worker_metrics_task_count 0"), has("kafka_connect_worker_task_count 0"), has(`culvert_build_info{version="v"} 1`)}
+		if got != want || !has("process_resident_memory_bytes ") || !has("go_goroutines ") {
+			t.Errorf("%+v shows %v, want %v", names, got, want)
+		}
+	}
+}
+
 // TestHostileNames: whatever stands in the config topic, there is an answer.
 func TestHostileNames(t *testing.T) {
 	twice := []Step{{Alias: "a", Class: "x"}, {Alias: "a", Class: "y"}}
