@@ -44,7 +44,7 @@ func TestWorkerThatCannotStart(t *testing.T) {
 		"port":        {map[string]string{"listeners": "http://" + taken.Addr().String()}, []string{"listeners", taken.Addr().String(), "address already in use"}},
 		"host":        {map[string]string{"listeners": "http://no.such.host.invalid:8083"}, []string{"listeners", "no.such.host.invalid"}},
 		"bootstrap":   {map[string]string{"bootstrap.servers": "kafka"}, []string{"bootstrap.servers", "kafka", "host:port"}},
-		"converter":   {map[string]string{"value.converter": "io.confluent.connect.protobuf.ProtobufConverter"}, []string{"value.converter", "ProtobufConverter", "AvroConverter"}},
+		"converter":   {map[string]string{"value.converter": "com.example.ThriftConverter"}, []string{"value.converter", "ThriftConverter", "AvroConverter"}},
 		"client":      {map[string]string{"producer.compression.type": "zip"}, []string{"producer.compression.type", "zip", "gzip"}},
 		"number":      {map[string]string{"offset.flush.interval.ms": "1s"}, []string{"offset.flush.interval.ms", "1s", "60000"}},
 		"partitions":  {map[string]string{"config.storage.topic": "wide-configs"}, []string{"wide-configs", "3", "config.storage.topic"}},
