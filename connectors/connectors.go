@@ -76,6 +76,8 @@ type Env struct {
 	// Waiting sets the reason that status shows while the task waits for something
 	// outside ("MongoDB at … does not answer: …"); empty ends it.
 	Waiting func(reason string)
+	// Worked takes what a sink did, once for each call of Write; nil: nobody counts.
+	Worked func(*SinkWork)
 	// DataDir is culvert.data.dir; empty: nothing may be kept on disk.
 	DataDir string
 	// Topics creates and describes topics for a sink that writes to Kafka.

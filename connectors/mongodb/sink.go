@@ -25,6 +25,7 @@ type Sink struct {
 
 	patience time.Duration
 	retry    retries
+	work     work
 	series   map[namespace]bool // time series collections that are there
 
 	doc      document
@@ -40,6 +41,9 @@ func newSink(cfg *config, env connectors.Env, srv server) *Sink {
 	log := env.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
+	}
+	if env.Worked == nil {
+		env.Worked = func(*connectors.SinkWork) {}
 	}
 	if env.Waiting == nil {
 		env.Waiting = func(string) {}
@@ -58,9 +62,14 @@ const patience = 2 * time.Second
 // taken up where it stopped: what was confirmed is not sent again, and what was
 // sent without an answer is sent again with the same ids.
 func (s *Sink) Write(ctx context.Context, b *data.Batch) error {
+	s.work.begin(b)
+	defer func() { s.env.Worked(s.work.end()) }()
 	if !s.resume(b) {
 		s.retry = retries{}
-		if err := s.build(b); err != nil {
+		begun := time.Now()
+		err := s.build(b)
+		s.work.Processing.Add(time.Since(begun))
+		if err != nil {
 			s.plan.open = false
 			return err
 		}
@@ -116,7 +125,10 @@ func (s *Sink) write(ctx context.Context) error {
 		if err := s.prepare(ctx, c); err != nil {
 			return s.retry.after(err, c.topic)
 		}
-		if err := s.writeChunk(ctx, c); err != nil {
+		begun := time.Now()
+		err := s.writeChunk(ctx, c)
+		s.work.wrote(s.plan.list[c.from:c.to], time.Since(begun), err)
+		if err != nil {
 			return s.retry.after(err, c.topic)
 		}
 		if c.topic.limiter.due() {

@@ -26,6 +26,8 @@ var constant = map[string]string{
 	"transaction-size": "sources write without transactions",
 	"build_info":       "it is the program's version",
 	"abandoned_tasks":  "no plugin hangs here",
+	"-duration-":       "how long MongoDB takes is up to the machine",
+	"records-failed":   "MongoDB refuses no record here",
 }
 
 // watcher has seen which values each row has had.

@@ -156,6 +156,11 @@ func (e *Exporter) subjects() (all [scopes][]subject) {
 				all[ofSourceTask] = append(all[ofSourceTask], x)
 			case "sink":
 				all[ofSinkTask] = append(all[ofSinkTask], x)
+				if c.Class == mongoClass {
+					own := x
+					own.labels = []string{at[0], pair("task", "sink-task-"+strconv.Itoa(x.info.ID))} // as its MBean has it
+					all[ofMongoSink] = append(all[ofMongoSink], own)
+				}
 			}
 			all[ofTransform] = append(all[ofTransform], steps(x, "transform", c.Transformations)...)
 			all[ofPredicate] = append(all[ofPredicate], steps(x, "predicate", c.Predicates)...)

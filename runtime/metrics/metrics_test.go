@@ -15,6 +15,8 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"culvert/connectors"
 )
 
 // clock is a time that the test moves.
@@ -90,6 +92,9 @@ var attributes = map[string]string{
 		"connector-startup-failure-total connector-startup-failure-percentage task-startup-attempts-total task-startup-success-total task-startup-success-percentage " +
 		"task-startup-failure-total task-startup-failure-percentage connector-total-task-count connector-running-task-count connector-paused-task-count " +
 		"connector-failed-task-count connector-unassigned-task-count connector-destroyed-task-count connector-restarting-task-count",
+	"com.mongodb.kafka.connect:sink-task-metrics": "records records-successful records-failed latest-kafka-time-difference-ms " +
+		"in-task-put in-task-put-duration-ms in-task-put-duration-over-1-ms in-task-put-duration-over-10000-ms in-connect-framework in-connect-framework-duration-over-10-ms " +
+		"processing-phases processing-phases-duration-ms batch-writes-successful batch-writes-successful-duration-over-100-ms batch-writes-failed batch-writes-failed-duration-over-1000-ms",
 	"connect-worker-rebalance-metrics": "connect-protocol leader-name epoch completed-rebalances-total rebalancing rebalance-max-time-ms rebalance-avg-time-ms time-since-last-rebalance-ms",
 	"connect-coordinator-metrics":      "assigned-connectors assigned-tasks",
 }
@@ -393,5 +398,44 @@ func BenchmarkBatch(b *testing.B) {
 		task.Sent(500)
 		task.Put(time.Millisecond)
 		task.Done(500)
+	}
+}
+
+// The metrics of MongoDB's connector have the names that the JMX exporter gives to
+// its MBean, the task's label included; other sinks have none of them.
+func TestMongoSink(t *testing.T) {
+	task := NewTask(Sampling{})
+	var w connectors.SinkWork
+	w.Records, w.Written, w.Refused, w.AgeMillis, w.HasAge = 7, 5, 2, -3, true
+	for _, ms := range []time.Duration{1, 2, 11, 20_000} {
+		w.BadWrites.Add(ms * time.Millisecond)
+	}
+	sinks := []Connector{{Name: "m", Class: mongoClass, Type: "sink", Tasks: []TaskInfo{{ID: 3, Stats: task}}},
+		{Name: "f", Class: "FileStreamSink", Type: "sink", Tasks: []TaskInfo{{ID: 0, Stats: NewTask(Sampling{})}}}}
+	const group = "com_mongodb_kafka_connect_sink_task_metrics_"
+	const of = `{connector="m",task="sink-task-3"}`
+	if got := scraped(t, nil, Scrape{Connectors: sinks})[group+"latest_kafka_time_difference_ms"+of]; got != "NaN" {
+		t.Errorf("before the first batch: %s", got)
+	}
+	task.Worked(&w)
+	task.Worked(&w)
+	got := scraped(t, nil, Scrape{Connectors: sinks})
+	for name, want := range map[string]string{
+		"records": "14", "records_successful": "10", "records_failed": "4", "latest_kafka_time_difference_ms": "-3", "in_task_put": "0",
+		"batch_writes_failed": "8", "batch_writes_failed_duration_ms": "40028", "batch_writes_failed_duration_over_1_ms": "6",
+		"batch_writes_failed_duration_over_10_ms": "4", "batch_writes_failed_duration_over_100_ms": "2", "batch_writes_failed_duration_over_10000_ms": "2",
+	} {
+		if got[group+name+of] != want {
+			t.Errorf("%s is %q, want %s", name, got[group+name+of], want)
+		}
+	}
+	n := 0
+	for line := range got {
+		if strings.HasPrefix(line, group) {
+			n++
+		}
+	}
+	if n != 4+5*7 {
+		t.Errorf("%d rows", n)
 	}
 }

@@ -34,6 +34,8 @@ Besides these there are the ` + "`go_*` and `process_*`" + ` metrics of the prog
 			row.Group = s.group
 			if s.group == "" {
 				fmt.Fprintf(&b, "| `%s` | %s | %s |\n", row.Name(), row.Type, row.Help)
+			} else if row.ShortName() == "" {
+				fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", row.Attribute, row.Name(), row.Type, row.Help)
 			} else {
 				fmt.Fprintf(&b, "| `%s` | `%s`, `%s` | %s | %s |\n", row.Attribute, row.Name(), row.ShortName(), row.Type, row.Help)
 			}

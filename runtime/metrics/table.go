@@ -18,8 +18,9 @@ const (
 
 // Metric is one row of the table.
 type Metric struct {
-	// Group is the type in the name of Java's MBean, kafka.connect:type=<Group>; empty
-	// for what only Culvert has.
+	// Group is the type in the name of Java's MBean, kafka.connect:type=<Group>, with
+	// its domain and a colon before it where that is another one; empty for what only
+	// Culvert has.
 	Group     string
 	Attribute string // of the MBean; of ours, the name without its prefix
 	Type      Type
@@ -36,14 +37,26 @@ func (m *Metric) Name() string {
 	if m.Group == "" {
 		return "culvert_" + m.Attribute
 	}
-	return "kafka_connect_" + snake(m.Group) + "_" + snake(m.Attribute)
+	domain, kind := m.bean()
+	return snake(domain) + "_" + snake(kind) + "_" + snake(m.Attribute)
+}
+
+// kafkaConnect is the domain of Connect's own MBeans.
+const kafkaConnect = "kafka.connect"
+
+// bean is the domain and the type of the MBean.
+func (m *Metric) bean() (domain, kind string) {
+	if domain, kind, ok := strings.Cut(m.Group, ":"); ok {
+		return domain, kind
+	}
+	return kafkaConnect, m.Group
 }
 
 // ShortName is the name by the example rules of Prometheus' JMX exporter and of
 // Strimzi: without -metrics, and for the worker's own groups without connect-. Ours
-// have none.
+// and a connector's have none.
 func (m *Metric) ShortName() string {
-	if m.Group == "" {
+	if domain, _ := m.bean(); m.Group == "" || domain != kafkaConnect {
 		return ""
 	}
 	group := strings.TrimPrefix(strings.TrimSuffix(m.Group, "-metrics"), "connect-")
@@ -58,7 +71,7 @@ type Names struct {
 }
 
 func (n Names) of(m *Metric) []string {
-	if m.Group == "" {
+	if m.ShortName() == "" {
 		return []string{m.Name()}
 	}
 	var all []string
@@ -79,14 +92,15 @@ func (m *Metric) textLabel() string {
 	return snake(m.Attribute)
 }
 
-func snake(s string) string { return strings.ReplaceAll(s, "-", "_") }
+func snake(s string) string { return strings.NewReplacer("-", "_", ".", "_").Replace(s) }
 
 // MBean is Java's name of the bean that has the attribute; empty for ours.
 func (m *Metric) MBean() string {
 	if m.Group == "" {
 		return ""
 	}
-	name := "kafka.connect:type=" + m.Group
+	domain, kind := m.bean()
+	name := domain + ":type=" + kind
 	for _, l := range m.Labels {
 		name += "," + l + "={" + l + "}"
 	}
@@ -104,11 +118,13 @@ const (
 	ofSinkTask
 	ofTransform
 	ofPredicate
+	ofMongoSink
 	scopes // how many there are
 )
 
 var labels = [...][]string{
 	ofConnector: {"connector"}, ofTask: {"connector", "task"}, ofSourceTask: {"connector", "task"}, ofSinkTask: {"connector", "task"},
+	ofMongoSink: {"connector", "task"},
 	ofTransform: {"connector", "task", "transform"}, ofPredicate: {"connector", "task", "predicate"},
 }
 
@@ -156,8 +172,7 @@ func Table() []Metric {
 }
 
 // sections are Java's groups (ConnectMetricsRegistry, WorkerCoordinator) and ours.
-// Metrics of a connector's own, such as those of MongoDB's
-// (com.mongodb.kafka.connect:type=sink-task-metrics), become sections behind Java's.
+// Metrics of a connector's own are a section of their own.
 var sections = []section{
 	{ofConnector, "connector-metrics", []Metric{
 		word("status", "The state of the connector, in lower case.", func(x *subject) string { return x.connector.State }),
@@ -227,6 +242,7 @@ var sections = []section{
 		figure("sink-record-active-count-max", "The most records lately that were fetched and not written.", func(x *subject) float64 { return x.task.activeSeen.largest(x.now) }),
 		figure("sink-record-active-count-avg", "The average number of records lately that were fetched and not written.", func(x *subject) float64 { return x.task.activeSeen.avg(x.now) }),
 	}},
+	{ofMongoSink, "com.mongodb.kafka.connect:sink-task-metrics", mongoSink()},
 	{ofTask, "task-error-metrics", []Metric{
 		figure("total-record-failures", "Attempts to process a record that failed.", func(x *subject) float64 { return float64(x.task.failures.Load()) }),
 		figure("total-record-errors", "Records that could not be processed.", func(x *subject) float64 { return float64(x.task.errors.Load()) }),

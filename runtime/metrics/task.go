@@ -28,6 +28,7 @@ type Task struct {
 	logged, retries               atomic.Int64
 	lastError                     atomic.Int64 // ms since 1970
 	joinRows, joinSkips, joinLate atomic.Int64
+	work                          work
 
 	mu           sync.Mutex // guards what follows; it changes rarely
 	begun        time.Time
