@@ -41,11 +41,11 @@ type server interface {
 }
 
 // driverServer is a server behind the official driver. Commands are built by the
-// sink and run as they are: InsertMany and BulkWrite take more than ten times the
+// sink and run as they are, by directWriter: InsertMany and BulkWrite take more than ten times the
 // CPU to encode documents that are finished already.
 type driverServer struct {
 	client  *mongo.Client
-	db      *mongo.Database // of the last command
+	writes  *directWriter
 	concern []byte
 }
 
@@ -55,11 +55,15 @@ func connect(s *settings) (*driverServer, error) {
 	if err != nil {
 		return nil, err
 	}
+	writes, err := newDirectWriter(opts)
+	if err != nil {
+		return nil, uriFault(s.URI, err)
+	}
 	client, err := mongo.Connect(opts)
 	if err != nil {
 		return nil, uriFault(s.URI, err)
 	}
-	return &driverServer{client: client, concern: concernDocument(opts.WriteConcern)}, nil
+	return &driverServer{client: client, writes: writes, concern: concernDocument(opts.WriteConcern)}, nil
 }
 
 func uriFault(uri string, err error) error {
@@ -162,10 +166,10 @@ func concernDocument(wc *writeconcern.WriteConcern) []byte {
 }
 
 func (s *driverServer) run(ctx context.Context, db string, cmd bson.Raw) error {
-	if s.db == nil || s.db.Name() != db {
-		s.db = s.client.Database(db)
+	if s.writes == nil || mongo.SessionFromContext(ctx) != nil {
+		return s.client.Database(db).RunCommand(ctx, cmd).Err()
 	}
-	return s.db.RunCommand(ctx, cmd).Err()
+	return s.writes.run(ctx, db, cmd)
 }
 
 func (s *driverServer) find(ctx context.Context, ns namespace, filter bson.Raw) (bson.Raw, error) {
