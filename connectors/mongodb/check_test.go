@@ -149,3 +149,16 @@ func TestOwnClassesAreThoseOfTheTables(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// A class that changes values, to encrypt them for example, is not left out silently.
+func TestOwnJavaCodeIsRefused(t *testing.T) {
+	props := base("mongodb://127.0.0.1:1")
+	props["field.value.transformer"] = "com.example.Encrypt"
+	got := errorsOf(t, props)
+	if len(got) != 1 || !strings.HasPrefix(got[0], "Invalid value com.example.Encrypt for configuration field.value.transformer: ") {
+		t.Error(got)
+	}
+	if _, err := newConfig(props); fault.ClassOf(err) != fault.Config || fault.Of(err).Field != "field.value.transformer" {
+		t.Error(err)
+	}
+}

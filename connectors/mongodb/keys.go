@@ -179,4 +179,8 @@ var rows = []row{
 	{name: keyRetryDefer, typ: configdef.String, def: "", imp: configdef.Medium, group: "Errors", width: configdef.ShortWidth, display: "Wait before a retry",
 		extended: true, into: func(s *settings, v configdef.Parsed) { s.RetryDeferMS.set(v) },
 		doc: "Milliseconds between two attempts of a write that MongoDB cannot take. 0 or below, or no number: a back-off from 50 ms on."},
+	{name: "field.value.transformer", typ: configdef.String, def: "", imp: configdef.Low, group: "Post Processing", width: configdef.MediumWidth, display: "Field value transformer class",
+		extended: true, check: emptyOr(ownJavaCode), doc: "A class of the user that changes values of fields (release 2.1). Java code cannot be loaded here, so that it has to be empty."},
+	{name: "field.value.transformer.fields", typ: configdef.String, def: "", imp: configdef.Low, group: "Post Processing", width: configdef.MediumWidth, display: "Fields to transform",
+		extended: true, doc: "The fields that field.value.transformer changes."},
 }

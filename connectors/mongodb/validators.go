@@ -39,6 +39,11 @@ var (
 		}
 		return nil
 	}}
+	// ownJavaCode accepts nothing: leaving the class out without a word would write values
+	// that it was there to change, to encrypt for example.
+	ownJavaCode = validator{text: "empty", check: func(configdef.Parsed) error {
+		return errors.New("a class of your own is Java code, which this worker cannot load. Change the values by a transformation (org.apache.kafka.connect.transforms.MaskField, for example), or before they come to Kafka")
+	}}
 	nonEmpty = validator{text: "non-empty string", check: func(v configdef.Parsed) error {
 		if !v.Null && v.Text == "" {
 			return errors.New("String must be non-empty")
