@@ -100,7 +100,7 @@ func (c *Converter) Decode(raw []byte, a *data.Arena) (data.Value, *data.Schema,
 
 // read is decode for the wire form, where the payload of schema bytes has no length.
 func (w *Writer) read(d *decoder, body []byte, a *data.Arena) (data.Value, *data.Schema, error) {
-	if w.node.Type != Bytes || w.err != nil {
+	if w.node.Type != Bytes || w.err != nil || w.target != nil {
 		return w.decode(d, body, a)
 	}
 	d.bad = nil
@@ -154,16 +154,39 @@ func (f *Factory) writer(topic string, id int32) (*Writer, error) {
 	if err != nil {
 		return nil, fault.New(fault.Record, "avro.schema", "schema %d cannot be read: %v", id, err)
 	}
-	version := 0
-	if record := recordName(n); record != "" || strategyIsTopic(f, topic) {
-		subject, err := f.config.registry.Subject(topic, f.key, record)
-		if err == nil {
-			if version, err = f.registry.Version(subject, s); err != nil {
-				return nil, err
-			}
-		}
+	subject, err := f.config.registry.Subject(topic, f.key, recordName(n))
+	if err != nil {
+		return newWriter(f.config.mapping, n, 0)
+	}
+	if f.config.registry.UseLatest {
+		return f.resolving(subject, s, n)
+	}
+	version, err := f.registry.Version(subject, s)
+	if err != nil {
+		return nil, err
 	}
 	return newWriter(f.config.mapping, n, int32(version))
+}
+
+// resolving makes a Writer whose data is read with the latest version of the
+// subject, as use.latest.version wants it.
+func (f *Factory) resolving(subject string, s *schemas.Schema, n *Node) (*Writer, error) {
+	latest, err := f.registry.Latest(subject)
+	if err != nil {
+		return nil, err
+	}
+	version, err := f.registry.Version(subject, latest)
+	if err != nil {
+		return nil, err
+	}
+	if latest.ID == s.ID {
+		return newWriter(f.config.mapping, n, int32(version))
+	}
+	to, err := Parse(latest.Text, latest.RefTexts()...)
+	if err != nil {
+		return nil, fault.New(fault.Record, "avro.schema", "schema %d cannot be read: %v", latest.ID, err)
+	}
+	return newResolvingWriter(f.config.mapping, n, to, int32(version))
 }
 
 func recordName(n *Node) string {
@@ -171,11 +194,6 @@ func recordName(n *Node) string {
 		return n.FullName()
 	}
 	return ""
-}
-
-func strategyIsTopic(f *Factory, topic string) bool {
-	_, err := f.config.registry.Subject(topic, f.key, "")
-	return err == nil
 }
 
 // plan is how data of one Connect schema is written.
@@ -222,6 +240,12 @@ func (c *Converter) newPlan(s *data.Schema) (*plan, error) {
 		return nil, c.failWriting(err)
 	}
 	if got.Text != text {
+		if c.f.config.registry.LatestStrict {
+			if err := readable(text, got.Text, got.RefTexts()); err != nil {
+				return nil, c.failWriting(dataError("Incompatible schema of type 'AVRO'. Set latest.compatibility.strict=false to disable this check. %v", err).
+					WithFix("Make schema %d of subject %s fit the data, or let the converter register its own (auto.register.schemas=true).", got.ID, subject))
+			}
+		}
 		if n, err = Parse(got.Text, got.RefTexts()...); err != nil {
 			return nil, c.failWriting(fault.New(fault.Record, "avro.schema", "schema %d of subject %s cannot be read: %v", got.ID, subject, err))
 		}

@@ -46,12 +46,9 @@ func (d *decoder) value(n *Node, depth int) data.Value {
 	case Boolean:
 		return data.OfBool(d.Boolean())
 	case Int:
-		return d.integer(n)
+		return d.integer(n, d.Int())
 	case Long:
-		if n.As == AsTimestamp {
-			return data.OfTimestamp(d.Long())
-		}
-		return data.OfInt64(d.Long())
+		return long(n, d.Long())
 	case Float:
 		return data.OfFloat32(d.Float())
 	case Double:
@@ -83,8 +80,14 @@ func (d *decoder) value(n *Node, depth int) data.Value {
 	return data.Value{} // null
 }
 
-func (d *decoder) integer(n *Node) data.Value {
-	i := d.Int()
+func long(n *Node, i int64) data.Value {
+	if n.As == AsTimestamp {
+		return data.OfTimestamp(i)
+	}
+	return data.OfInt64(i)
+}
+
+func (d *decoder) integer(n *Node, i int32) data.Value {
 	switch n.As {
 	case AsInt8:
 		return data.OfInt8(int8(i))
@@ -116,8 +119,9 @@ func (d *decoder) binary(n *Node, b []byte) data.Value {
 }
 
 // text reads a string; what is not UTF-8 in it is replaced as in Java.
-func (d *decoder) text() []byte {
-	b := d.Bytes()
+func (d *decoder) text() []byte { return d.valid(d.Bytes()) }
+
+func (d *decoder) valid(b []byte) []byte {
 	if !utf8.Valid(b) {
 		b = values.ReplaceMalformed(d.arena.Bytes(3*len(b)), b)
 	}

@@ -58,9 +58,10 @@ type Node struct {
 	Name      string // of a record, enum or fixed, without namespace
 	Namespace string
 	Doc       string
-	Fields    []Field // Record
-	Elem      *Node   // Array: items, Map: values
-	Branches  []*Node // Union
+	Aliases   []string // full names, of a record, enum or fixed
+	Fields    []Field  // Record
+	Elem      *Node    // Array: items, Map: values
+	Branches  []*Node  // Union
 	Symbols   []string
 	SymbolDef string // Enum: its default
 	Size      int    // Fixed
@@ -76,6 +77,7 @@ type Node struct {
 // Field is a field of a record.
 type Field struct {
 	Name, Doc string
+	Aliases   []string
 	Node      *Node
 	// Default is the JSON of the default; nil: none.
 	Default json.RawMessage

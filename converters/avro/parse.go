@@ -18,25 +18,8 @@ import (
 //
 // Like Java's reader it accepts a default that does not fit its field, and ignores it.
 func Parse(text string, refs ...string) (n *Node, err error) {
-	for _, t := range append(refs[:len(refs):len(refs)], text) {
-		if err := bounded(t); err != nil {
-			return nil, err
-		}
-	}
-	// hamba panics on some texts that are no schemas, such as a default for a union
-	// without branches.
-	defer func() {
-		if p := recover(); p != nil {
-			n, err = nil, fmt.Errorf("not an Avro schema: %v", p)
-		}
-	}()
-	cache := &hamba.SchemaCache{}
-	for _, ref := range refs {
-		if _, err := parseTolerant(ref, cache); err != nil {
-			return nil, fmt.Errorf("referenced schema: %w", err)
-		}
-	}
-	s, err := parseTolerant(text, cache)
+	defer recovered(&err)
+	s, err := parseWith(text, refs)
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +29,44 @@ func Parse(text string, refs ...string) (n *Node, err error) {
 	}
 	n.measure(map[*Node]bool{})
 	return n, nil
+}
+
+// recovered makes an error of a panic. hamba panics on some texts that are no
+// schemas, such as a default for a union without branches.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("not an Avro schema: %v", p)
+	}
+}
+
+func parseWith(text string, refs []string) (hamba.Schema, error) {
+	for _, t := range append(refs[:len(refs):len(refs)], text) {
+		if err := bounded(t); err != nil {
+			return nil, err
+		}
+	}
+	cache := &hamba.SchemaCache{}
+	for _, ref := range refs {
+		if _, err := parseTolerant(ref, cache); err != nil {
+			return nil, fmt.Errorf("referenced schema: %w", err)
+		}
+	}
+	return parseTolerant(text, cache)
+}
+
+// readable says why data of one schema cannot be read with another, which may refer
+// to others; nil: it can.
+func readable(written, text string, refs []string) (err error) {
+	defer recovered(&err)
+	reader, err := parseWith(text, refs)
+	if err != nil {
+		return err
+	}
+	writer, err := parseWith(written, nil)
+	if err != nil {
+		return err
+	}
+	return hamba.NewSchemaCompatibility().Compatible(reader, writer)
 }
 
 const (
@@ -184,7 +205,7 @@ var primitives = map[hamba.Type]Type{
 }
 
 func (t *translator) declare(s hamba.NamedSchema, typ Type) *Node {
-	n := &Node{Type: typ, Name: s.Name(), Namespace: s.Namespace()}
+	n := &Node{Type: typ, Name: s.Name(), Namespace: s.Namespace(), Aliases: s.Aliases()}
 	t.nodes[s.FullName()] = n
 	return n
 }
@@ -200,7 +221,7 @@ func (t *translator) record(s *hamba.RecordSchema) (*Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		field := Field{Name: f.Name(), Doc: f.Doc(), Node: child, Props: propsOf(f, nil)}
+		field := Field{Name: f.Name(), Doc: f.Doc(), Aliases: f.Aliases(), Node: child, Props: propsOf(f, nil)}
 		if f.HasDefault() {
 			field.Default = jsonOf(plainDefault(f.Default()))
 		}

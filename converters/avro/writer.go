@@ -8,7 +8,9 @@ import (
 // Writer is a writer schema with all that decoding needs. It does not change once
 // made and is shared by the converters of a connector.
 type Writer struct {
-	node   *Node
+	node *Node
+	// target is what the data is read as; nil: as it was written.
+	target *resolution
 	schema *data.Schema // nil: schemaless data
 	err    error        // why the schema cannot be mapped; nulls are read all the same
 }
@@ -18,9 +20,10 @@ func newWriter(m mapping, n *Node, version int32) (*Writer, error) {
 	return &Writer{node: n, schema: s, err: err}, nil
 }
 
-// Node is the schema; nil if Connect cannot represent it.
+// Node is the schema; nil if Connect cannot represent it, or if data is read as
+// another one.
 func (w *Writer) Node() *Node {
-	if w.err != nil {
+	if w.err != nil || w.target != nil {
 		return nil
 	}
 	return w.node
@@ -38,7 +41,13 @@ func (w *Writer) decode(d *decoder, b []byte, a *data.Arena) (data.Value, *data.
 		}
 		return data.Value{}, nil, w.err
 	}
-	v, err := d.decode(b, w.node, a)
+	var v data.Value
+	var err error
+	if w.target != nil {
+		v, err = w.target.decode(d, b, a)
+	} else {
+		v, err = d.decode(b, w.node, a)
+	}
 	if err != nil || v.IsNull() {
 		return data.Value{}, nil, err
 	}
