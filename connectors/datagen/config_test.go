@@ -3,7 +3,6 @@ package datagen
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -31,7 +30,6 @@ func TestCheck(t *testing.T) {
 		"bad schema":       {props: map[string]string{"kafka.topic": "t", "schema.string": "{"}, want: map[string]string{"schema.string": errParse}},
 		"no file":          {props: map[string]string{"kafka.topic": "t", "schema.filename": "nope.avsc"}, want: map[string]string{"schema.filename": errParse}},
 		"quickstart":       {props: map[string]string{"kafka.topic": "t", "quickstart": "nope"}, want: map[string]string{"quickstart": "quickstart must be one out of clickstream_codes,clickstream,"}},
-		"not yet":          {props: map[string]string{"kafka.topic": "t", "quickstart": "users"}, want: map[string]string{"quickstart": "quickstart users is not part of this version"}},
 		"key field":        {props: map[string]string{"kafka.topic": "t", "schema.string": schema, "schema.keyfield": "b"}, want: map[string]string{"schema.keyfield": errKeyField}},
 		"macd key field":   {props: map[string]string{"kafka.topic": "t", "quickstart": "MACD_ORDERS", "schema.keyfield": "b"}, want: map[string]string{"schema.keyfield": errKeyField}},
 		"rate above 1":     {props: map[string]string{"kafka.topic": "t", "quickstart": "MACD_PAYMENTS", "payments.missing.rate": "1.5"}, want: map[string]string{"payments.missing.rate": "Invalid value 1.5 for configuration payments.missing.rate: "}},
@@ -59,21 +57,3 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-func TestEveryMadeQuickstartParses(t *testing.T) {
-	for _, name := range made() {
-		c, err := Parse(map[string]string{"kafka.topic": "t", "quickstart": name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := c.stream()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !s.hasField(s.keyField()) {
-			t.Errorf("%s has no field %s", name, s.keyField())
-		}
-	}
-	if !slices.Contains(made(), "ORDERS") {
-		t.Error("ORDERS is missing")
-	}
-}

@@ -21,27 +21,52 @@ const (
 // quickstart is a stream that is known by name.
 type quickstart struct {
 	name string
-	file string // under schemas, without .json; empty: known, but not made yet
-	key  string
-	// resource is the name that schema.filename has for the original's own file.
+	key  string // its default key field
+	// resource is the name that schema.filename has for the original's own file;
+	// ours is under schemas, by the name without _schema.
 	resource string
 }
 
 // quickstarts are the names of the original in its order.
 var quickstarts = []quickstart{
-	{name: "clickstream_codes", key: "code"}, {name: "clickstream", key: "ip"}, {name: "clickstream_users", key: "user_id"},
-	{name: "orders", file: "orders", key: "orderid", resource: "orders_schema.avro"},
-	{name: "ratings", key: "rating_id"}, {name: "users", key: "userid"}, {name: "users_", key: "userid"},
-	{name: "pageviews", key: "viewtime"}, {name: "stock_trades", key: "symbol"}, {name: "inventory", key: "id"},
-	{name: "product", key: "id"}, {name: "purchases", key: "id"}, {name: "transactions", key: "transaction_id"},
-	{name: "stores", key: "store_id"}, {name: "credit_cards", key: "card_id"}, {name: "campaign_finance", key: "candidate_id"},
-	{name: "fleet_mgmt_description", key: "vehicle_id"}, {name: "fleet_mgmt_location", key: "vehicle_id"}, {name: "fleet_mgmt_sensors", key: "vehicle_id"},
-	{name: "pizza_orders", key: "store_id"}, {name: "pizza_orders_completed", key: "store_id"}, {name: "pizza_orders_cancelled", key: "store_id"},
-	{name: "insurance_offers", key: "offer_id"}, {name: "insurance_customers", key: "customer_id"}, {name: "insurance_customer_activity", key: "activity_id"},
-	{name: "gaming_games", key: "id"}, {name: "gaming_players", key: "player_id"}, {name: "gaming_player_activity", key: "player_id"},
-	{name: "payroll_employee", key: "employee_id"}, {name: "payroll_employee_location", key: "employee_id"}, {name: "payroll_bonus", key: "employee_id"},
-	{name: "syslog_logs", key: "host"}, {name: "device_information", key: "device_ip"}, {name: "siem_logs", key: "hostname"},
-	{name: "shoes", key: "id"}, {name: "shoe_customers", key: "id"}, {name: "shoe_orders", key: "order_id"}, {name: "shoe_clickstream", key: "product_id"},
+	{name: "clickstream_codes", resource: "clickstream_codes_schema.avro", key: "code"},
+	{name: "clickstream", resource: "clickstream_schema.avro", key: "ip"},
+	{name: "clickstream_users", resource: "clickstream_users_schema.avro", key: "user_id"},
+	{name: "orders", resource: "orders_schema.avro", key: "orderid"},
+	{name: "ratings", resource: "ratings_schema.avro", key: "rating_id"},
+	{name: "users", resource: "users_schema.avro", key: "userid"},
+	{name: "users_", resource: "users_array_map_schema.avro", key: "userid"},
+	{name: "pageviews", resource: "pageviews_schema.avro", key: "viewtime"},
+	{name: "stock_trades", resource: "stock_trades_schema.avro", key: "symbol"},
+	{name: "inventory", resource: "inventory.avro", key: "id"},
+	{name: "product", resource: "product.avro", key: "id"},
+	{name: "purchases", resource: "purchase.avro", key: "id"},
+	{name: "transactions", resource: "transactions.avro", key: "transaction_id"},
+	{name: "stores", resource: "stores.avro", key: "store_id"},
+	{name: "credit_cards", resource: "credit_cards.avro", key: "card_id"},
+	{name: "campaign_finance", resource: "campaign_finance.avro", key: "candidate_id"},
+	{name: "fleet_mgmt_description", resource: "fleet_mgmt_description.avro", key: "vehicle_id"},
+	{name: "fleet_mgmt_location", resource: "fleet_mgmt_location.avro", key: "vehicle_id"},
+	{name: "fleet_mgmt_sensors", resource: "fleet_mgmt_sensors.avro", key: "vehicle_id"},
+	{name: "pizza_orders", resource: "pizza_orders.avro", key: "store_id"},
+	{name: "pizza_orders_completed", resource: "pizza_orders_completed.avro", key: "store_id"},
+	{name: "pizza_orders_cancelled", resource: "pizza_orders_cancelled.avro", key: "store_id"},
+	{name: "insurance_offers", resource: "insurance_offers.avro", key: "offer_id"},
+	{name: "insurance_customers", resource: "insurance_customers.avro", key: "customer_id"},
+	{name: "insurance_customer_activity", resource: "insurance_customer_activity.avro", key: "activity_id"},
+	{name: "gaming_games", resource: "gaming_games.avro", key: "id"},
+	{name: "gaming_players", resource: "gaming_players.avro", key: "player_id"},
+	{name: "gaming_player_activity", resource: "gaming_player_activity.avro", key: "player_id"},
+	{name: "payroll_employee", resource: "payroll_employee.avro", key: "employee_id"},
+	{name: "payroll_employee_location", resource: "payroll_employee_location.avro", key: "employee_id"},
+	{name: "payroll_bonus", resource: "payroll_bonus.avro", key: "employee_id"},
+	{name: "syslog_logs", resource: "syslog_logs.avro", key: "host"},
+	{name: "device_information", resource: "device_information.avro", key: "device_ip"},
+	{name: "siem_logs", resource: "siem_logs.avro", key: "hostname"},
+	{name: "shoes", resource: "shoes.avro", key: "id"},
+	{name: "shoe_customers", resource: "shoe_customers.avro", key: "id"},
+	{name: "shoe_orders", resource: "shoe_orders.avro", key: "order_id"},
+	{name: "shoe_clickstream", resource: "shoe_clickstream.avro", key: "product_id"},
 }
 
 func find(name string) *quickstart {
@@ -53,7 +78,7 @@ func find(name string) *quickstart {
 	return nil
 }
 
-// checkQuickstart refuses a name that is not known, or not made yet.
+// checkQuickstart refuses a name that is not known.
 func checkQuickstart(name string) error {
 	if isMacd(name) {
 		return nil
@@ -67,25 +92,16 @@ func checkQuickstart(name string) error {
 		names = append(names, strings.ToLower(macdOrders), strings.ToLower(macdPayments))
 		return fmt.Errorf("quickstart must be one out of %s", strings.Join(names, ","))
 	}
-	if q.file == "" {
-		return fmt.Errorf("quickstart %s is not part of this version of Culvert; it has %s. Its schema can be given as schema.string", name, strings.Join(made(), ", "))
-	}
 	return nil
 }
 
-// made lists the names that work.
-func made() []string {
-	var names []string
-	for _, q := range quickstarts {
-		if q.file != "" {
-			names = append(names, strings.ToUpper(q.name))
-		}
-	}
-	return append(names, macdOrders, macdPayments)
+// file is the name of our schema among schemas.
+func (q *quickstart) file() string {
+	return "schemas/" + strings.TrimSuffix(strings.TrimSuffix(q.resource, ".avro"), "_schema") + ".json"
 }
 
 func (q *quickstart) schema() (*gen.Schema, error) {
-	text, err := schemas.ReadFile("schemas/" + q.file + ".json")
+	text, err := schemas.ReadFile(q.file())
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +113,7 @@ func schemaFile(name string) (*gen.Schema, error) {
 	text, err := os.ReadFile(name)
 	if os.IsNotExist(err) {
 		for i := range quickstarts {
-			if q := &quickstarts[i]; q.resource != "" && q.resource == filepath.ToSlash(name) {
+			if q := &quickstarts[i]; q.resource == filepath.ToSlash(name) {
 				return q.schema()
 			}
 		}
