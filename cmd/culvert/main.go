@@ -43,7 +43,7 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 	}
 	cmd.AddCommand(workerCommand(), standaloneCommand(), healthcheckCommand(), versionCommand(), docsCommand(),
-		connectorCommand(), pluginsCommand(), validateCommand())
+		connectorCommand(), pluginsCommand(), validateCommand(), datagenCommand())
 	return cmd
 }
 

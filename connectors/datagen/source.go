@@ -195,18 +195,26 @@ func (s *Source) pause(ctx context.Context) error {
 // Close ends the source.
 func (s *Source) Close(context.Context) error { return nil }
 
-// Truth returns what the orders and the payments of a configuration hold, and
-// which of them a join within the given time must find. Props are those of
-// either connector; its iterations must have an end.
-func Truth(props map[string]string, within time.Duration) (macd.Truth, error) {
+// Matched returns the orders and payments that a configuration makes. Props are
+// those of either connector; its iterations must have an end.
+func Matched(props map[string]string) (macd.Config, error) {
 	cfg, err := Parse(props)
+	if err != nil {
+		return macd.Config{}, err
+	}
+	if !isMacd(cfg.Quickstart) || cfg.Iterations < 1 {
+		return macd.Config{}, fault.New(fault.Config, "datagen.config", "The truth is known for quickstart %s and %s with iterations above 0, not for quickstart %q with %d",
+			macdOrders, macdPayments, cfg.Quickstart, cfg.Iterations)
+	}
+	return cfg.macd(), nil
+}
+
+// Truth returns what the orders and the payments of a configuration hold, and
+// which of them a join within the given time must find. Props are as for Matched.
+func Truth(props map[string]string, within time.Duration) (macd.Truth, error) {
+	m, err := Matched(props)
 	if err != nil {
 		return macd.Truth{}, err
 	}
-	if !isMacd(cfg.Quickstart) || cfg.Iterations < 1 {
-		return macd.Truth{}, fault.New(fault.Config, "datagen.config", "The truth is known for quickstart %s and %s with iterations above 0, not for quickstart %q with %d",
-			macdOrders, macdPayments, cfg.Quickstart, cfg.Iterations)
-	}
-	m := cfg.macd()
 	return m.Truth(within), nil
 }
