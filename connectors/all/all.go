@@ -18,6 +18,7 @@ import (
 	"culvert/converters/raw"
 	"culvert/converters/text"
 	"culvert/runtime/plugins"
+	"culvert/transforms/expr"
 	"culvert/transforms/predicates"
 	"culvert/transforms/smt"
 	"culvert/transforms/stream"
@@ -43,6 +44,7 @@ func Set() plugins.Set {
 			text.Plugin(),
 		),
 		Transforms: append(smt.Plugins(),
+			expr.Plugin(),
 			stream.Plugin(),
 		),
 		Predicates: predicates.Plugins(),

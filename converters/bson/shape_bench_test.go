@@ -1,0 +1,53 @@
+package bson_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"culvert/data"
+)
+
+// wide is a document of n fields, deep one of n levels.
+func wide(n int) []byte {
+	var s strings.Builder
+	for i := range n {
+		fmt.Fprintf(&s, `,"field_%d":%d`, i, i)
+	}
+	return []byte("{" + s.String()[1:] + "}")
+}
+
+func deep(n int) []byte {
+	return []byte(strings.Repeat(`{"level":[`, n) + "1" + strings.Repeat("]}", n))
+}
+
+// BenchmarkShapes shows that twice the fields, or twice the levels, cost twice the
+// time: ns/part is the same for both sizes.
+func BenchmarkShapes(b *testing.B) {
+	for _, shape := range []struct {
+		name string
+		make func(int) []byte
+		n    int
+	}{{"fields", wide, 1000}, {"fields", wide, 2000}, {"depth", deep, 50}, {"depth", deep, 100}} {
+		text := shape.make(shape.n)
+		perPart := func(b *testing.B) {
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(shape.n), "ns/part")
+		}
+		b.Run(fmt.Sprintf("%s=%d/direct", shape.name, shape.n), func(b *testing.B) {
+			_, direct := jsonBoth(b)
+			runDirect(b, direct, text)
+			perPart(b)
+		})
+		b.Run(fmt.Sprintf("%s=%d/decode", shape.name, shape.n), func(b *testing.B) {
+			conv, _ := jsonBoth(b)
+			var a data.Arena
+			for b.Loop() {
+				a.Reset()
+				if _, _, err := conv.Decode(text, &a); err != nil {
+					b.Fatal(err)
+				}
+			}
+			perPart(b)
+		})
+	}
+}

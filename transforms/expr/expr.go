@@ -1,0 +1,193 @@
+package expr
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"sort"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/vm"
+
+	"culvert/configdef"
+	"culvert/data"
+	"culvert/fault"
+	"culvert/transforms"
+)
+
+// Class is the name that users configure.
+const Class = "culvert.transforms.Expr"
+
+type config struct{ filter, fields, topic string }
+
+func key(name, doc string, gives expr.Option, into func(*config) *string) configdef.Key[config] {
+	return configdef.Key[config]{Into: configdef.Str(into), Spec: configdef.Spec{
+		Name: name, Type: configdef.String, Importance: configdef.Medium, Doc: doc, Ungrouped: true, Default: configdef.Default(""),
+		Check: func(_ string, v configdef.Parsed) error {
+			if v.Text == "" {
+				return nil
+			}
+			_, err := compile(v.Text, gives)
+			return err
+		},
+	}}
+}
+
+var def = &configdef.Def[config]{Keys: []configdef.Key[config]{
+	key("filter", "A condition, for instance value.total > 10. Records that do not meet it are dropped.", expr.AsBool(), func(c *config) *string { return &c.filter }),
+	key("fields", "The fields to set, for instance {net: value.total / 1.2, id: value.order_id, order_id: omit}. What is set to omit is removed.",
+		expr.AsKind(reflect.Map), func(c *config) *string { return &c.fields }),
+	key("topic", "The topic of the record, for instance topic + '-' + lower(value.city).", expr.AsKind(reflect.String), func(c *config) *string { return &c.topic }),
+}}
+
+// Plugin describes the transformation.
+func Plugin() transforms.Plugin {
+	return transforms.Plugin{Class: Class, Aliases: []string{"Expr"}, Spec: def.Specs, New: New}
+}
+
+// New reads the configuration. Errors have class Config.
+func New(props map[string]string, _ *slog.Logger) (transforms.Transform, error) {
+	c, err := transforms.Configure(def, props)
+	if err != nil {
+		return nil, err
+	}
+	if c == (config{}) {
+		return nil, fault.New(fault.Config, "expr.empty", "%s has nothing to do", Class).WithField("fields").
+			WithFix("Set filter, fields or topic.")
+	}
+	t := &transform{env: newEnv()}
+	for _, e := range []struct {
+		text  string
+		gives expr.Option
+		into  **vm.Program
+	}{{c.filter, expr.AsBool(), &t.filter}, {c.fields, expr.AsKind(reflect.Map), &t.fields}, {c.topic, expr.AsKind(reflect.String), &t.topic}} {
+		if e.text == "" {
+			continue
+		}
+		if *e.into, err = compile(e.text, e.gives); err != nil {
+			return nil, fault.New(fault.Config, "expr.syntax", "%w", err)
+		}
+	}
+	return t, nil
+}
+
+type transform struct {
+	filter, fields, topic *vm.Program
+
+	vm    vm.VM
+	env   *env
+	plans plans
+}
+
+// Apply implements transforms.Transform.
+func (t *transform) Apply(_ context.Context, b *data.Batch) error {
+	var drop []bool
+	for i := range b.Records {
+		keep, err := t.record(&b.Records[i], b.Arena)
+		switch {
+		case err != nil:
+			b.Fail(i, data.StageTransformation, err)
+		case !keep:
+			if drop == nil {
+				drop = make([]bool, len(b.Records))
+			}
+			drop[i] = true
+		}
+	}
+	if drop == nil {
+		return nil
+	}
+	t.remove(b, drop)
+	return nil
+}
+
+// remove drops records and gives the failures of the others their new places.
+func (t *transform) remove(b *data.Batch, drop []bool) {
+	failed := append([]data.Failure(nil), b.Failed()...)
+	b.ClearFailed()
+	place, n := make([]int, len(drop)), 0
+	for i := range drop {
+		if place[i] = n; !drop[i] {
+			n++
+		}
+	}
+	b.Remove(func(i int) bool { return !drop[i] })
+	for _, f := range failed {
+		b.FailBy(place[f.Index], f.Stage, f.By, f.Err)
+	}
+}
+
+// record changes r when all of its expressions have a result, else not at all.
+func (t *transform) record(r *data.Record, a *data.Arena) (keep bool, err error) {
+	v, s, err := r.Value.Value(a)
+	if err != nil {
+		return false, err
+	}
+	k, ks, err := r.Key.Value(a)
+	if err != nil {
+		return false, err
+	}
+	e := t.env
+	e.Value, e.Key = native(v, s), native(k, ks)
+	e.Topic, e.Partition, e.Offset, e.Timestamp = r.Topic, int(r.Partition), int(r.Offset), int(r.Timestamp)
+	if t.filter != nil {
+		out, err := t.run(t.filter, "filter")
+		if err != nil {
+			return false, err
+		}
+		if ok, is := out.(bool); !is {
+			return false, bad("filter gives %T, not true or false", out)
+		} else if !ok {
+			return false, nil
+		}
+	}
+	topic := r.Topic
+	if t.topic != nil {
+		out, err := t.run(t.topic, "topic")
+		if err != nil {
+			return false, err
+		}
+		if topic, _ = out.(string); topic == "" {
+			return false, bad("topic gives %T, not the name of a topic", out)
+		}
+	}
+	if t.fields != nil {
+		out, err := t.run(t.fields, "fields")
+		if err != nil {
+			return false, err
+		}
+		fields, ok := out.(map[string]any)
+		if !ok {
+			return false, bad("fields gives %T, not fields and their values", out)
+		}
+		if v, s, err = t.set(v, s, fields, a); err != nil {
+			return false, err
+		}
+		r.Value.Set(v, s)
+	}
+	r.Topic = topic
+	return true, nil
+}
+
+func (t *transform) run(p *vm.Program, name string) (any, error) {
+	out, err := run(&t.vm, p, t.env)
+	if err != nil {
+		return nil, bad("%s: %w", name, err)
+	}
+	return out, nil
+}
+
+func bad(format string, args ...any) *fault.Error {
+	return fault.New(fault.Record, "expr.record", format, args...).WithJava("org.apache.kafka.connect.errors.DataException").
+		WithFix("Make the expression fit all records, for instance with ?? for what may be missing, or set a predicate.")
+}
+
+// names are the fields that an expression sets, in a fixed order.
+func names(fields map[string]any) []string {
+	ns := make([]string, 0, len(fields))
+	for n := range fields {
+		ns = append(ns, n)
+	}
+	sort.Strings(ns)
+	return ns
+}
