@@ -8,7 +8,9 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     CGO_ENABLED=0 GOWORK=off go build -trimpath -ldflags="-s -w -X culvert/runtime/boot.version=${VERSION} -X culvert/runtime/boot.defaultDataDir=/var/lib/culvert" -o /out/culvert ./cmd/culvert \
     && mkdir -p /out/data
 
-FROM gcr.io/distroless/static-debian12:nonroot
+# The program brings its time zones; of an operating system it needs only whom to trust.
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/culvert /usr/bin/culvert
 # A volume takes owner and mode of the folder that it first covers.
 COPY --from=build --chown=65532:65532 /out/data /var/lib/culvert
