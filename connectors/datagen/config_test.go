@@ -56,4 +56,3 @@ func TestCheck(t *testing.T) {
 		})
 	}
 }
-

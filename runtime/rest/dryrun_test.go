@@ -115,7 +115,7 @@ func TestManagedShapes(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"config":{"connector.class":"MongoDbAtlasSink","name":"m","topics":"t","connection.host":"h.mongodb.net","connection.user":"u","connection.password":"****************","database":"d","input.data.format":"JSON"}}`: "Invalid value [hidden] for configuration connection.password: the value is masked, as an export shows it; fill in the secret",
 		`{"name":"m","config":{"connector.class":"com.mongodb.kafka.connect.MongoSinkConnector","topics":"t","connection.uri":"****************","database":"d"}}`:                                                             "[hidden] for configuration connection.uri: the value is masked",
-		`{"name":"m","connector.class":"DatagenSource","kafka.topic":"t","quickstart":"ORDERS","output.data.format":"CSV"}`:                                                                                               "Invalid value CSV for configuration output.data.format: ",
+		`{"name":"m","connector.class":"DatagenSource","kafka.topic":"t","quickstart":"ORDERS","output.data.format":"CSV"}`:                                                                                                    "Invalid value CSV for configuration output.data.format: ",
 		`{"name":"other","config":{` + config + `}}`:                                  "Connector name configuration (cloud) doesn't match connector name in the URL (other)",
 		`{"connector.class":"DatagenSource","kafka.topic":"t","quickstart":"ORDERS"}`: "String may not be empty",
 	} {
