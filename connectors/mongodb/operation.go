@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/auth"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/description"
+	//lint:ignore SA1019 it has the type of the clock that operations and connections share, and nothing else has
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/session"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/xoptions"
@@ -56,7 +57,7 @@ func newDirectWriter(opts *options.ClientOptions) (*directWriter, error) {
 	}
 	var info atomic.Pointer[options.DriverInfo]
 	info.Store(opts.DriverInfo)
-	clock := new(session.ClusterClock)
+	clock := new(session.ClusterClock) //lint:ignore SA1019 see the import
 	cfg, err := topology.NewAuthenticatorConfig(authenticator, topology.WithAuthConfigClock(clock),
 		topology.WithAuthConfigClientOptions(opts), topology.WithAuthConfigDriverInfo(&info))
 	if err != nil {
