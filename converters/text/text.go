@@ -23,7 +23,7 @@ func specs() []configdef.Spec {
 		converters.TypeKey(),
 		{Name: "converter.encoding", Type: configdef.String, Importance: configdef.High, Default: configdef.Default("UTF-8"), Ungrouped: true,
 			Width: configdef.MediumWidth, DisplayName: "Encoding",
-			Doc: "The encoding of the text: UTF-8, UTF-16, UTF-16BE, UTF-16LE, ISO-8859-1 or US-ASCII."},
+			Doc: "The encoding of the text, by Java's name of it: UTF-8, UTF-16, UTF-32, US-ASCII, ISO-8859-1 and others of single bytes."},
 	}
 }
 
@@ -56,7 +56,7 @@ func New(props map[string]string, side converters.Side) (*Factory, error) {
 	if !ok {
 		return nil, fault.New(fault.Config, "text.encoding", "Unsupported encoding %s", name).WithField("converter.encoding").
 			WithJava("org.apache.kafka.common.errors.SerializationException").
-			WithFix("Set converter.encoding to UTF-8, UTF-16, UTF-16BE, UTF-16LE, ISO-8859-1 or US-ASCII.")
+			WithFix("Set converter.encoding to UTF-8, UTF-16, UTF-32, US-ASCII, ISO-8859-1 or another encoding of single bytes, such as windows-1252.")
 	}
 	return &Factory{charset: c}, nil
 }
