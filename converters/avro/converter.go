@@ -1,10 +1,8 @@
 package avro
 
 import (
-	"context"
 	"fmt"
 
-	"culvert/configdef"
 	"culvert/converters"
 	"culvert/converters/wire"
 	"culvert/data"
@@ -17,26 +15,7 @@ const Class = "io.confluent.connect.avro.AvroConverter"
 
 // Plugin describes AvroConverter.
 func Plugin() converters.Plugin {
-	return converters.Plugin{
-		Class:   Class,
-		Aliases: []string{"AvroConverter", "Avro"},
-		Sides:   []converters.Side{converters.Key, converters.Value},
-		Spec:    func() []configdef.Spec { return def().Specs() },
-		Check: func(props map[string]string, _ converters.Side) *configdef.Report {
-			_, report := def().Parse(props)
-			return report
-		},
-		Dial: func(ctx context.Context, props map[string]string, _ converters.Side) (string, error) {
-			c, report := def().Parse(props)
-			if err := converters.ConfigError(Class, report); err != nil {
-				return Class, err
-			}
-			return schemas.Ping(ctx, c.registry)
-		},
-		New: func(props map[string]string, side converters.Side, env converters.Env) (converters.Factory, error) {
-			return New(props, side, env)
-		},
-	}
+	return wire.Plugin(Class, []string{"AvroConverter", "Avro"}, def, func(c *config) schemas.Config { return c.registry }, New)
 }
 
 // Factory makes the Avro converters of one side of a connector. They share its

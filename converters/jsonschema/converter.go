@@ -2,14 +2,12 @@ package jsonschema
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"sort"
 
 	lib "github.com/santhosh-tekuri/jsonschema/v6"
 
-	"culvert/configdef"
 	"culvert/converters"
 	jsonconv "culvert/converters/json"
 	"culvert/converters/wire"
@@ -23,26 +21,7 @@ const Class = "io.confluent.connect.json.JsonSchemaConverter"
 
 // Plugin describes JsonSchemaConverter.
 func Plugin() converters.Plugin {
-	return converters.Plugin{
-		Class:   Class,
-		Aliases: []string{"JsonSchemaConverter", "JsonSchema"},
-		Sides:   []converters.Side{converters.Key, converters.Value},
-		Spec:    func() []configdef.Spec { return def().Specs() },
-		Check: func(props map[string]string, _ converters.Side) *configdef.Report {
-			_, report := def().Parse(props)
-			return report
-		},
-		Dial: func(ctx context.Context, props map[string]string, _ converters.Side) (string, error) {
-			c, report := def().Parse(props)
-			if err := converters.ConfigError(Class, report); err != nil {
-				return Class, err
-			}
-			return schemas.Ping(ctx, c.registry)
-		},
-		New: func(props map[string]string, side converters.Side, env converters.Env) (converters.Factory, error) {
-			return New(props, side, env)
-		},
-	}
+	return wire.Plugin(Class, []string{"JsonSchemaConverter", "JsonSchema"}, def, func(c *config) schemas.Config { return c.registry }, New)
 }
 
 // Factory makes the JSON Schema converters of one side of a connector. They share

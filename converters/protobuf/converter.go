@@ -1,13 +1,11 @@
 package protobuf
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"culvert/configdef"
 	"culvert/converters"
 	"culvert/converters/wire"
 	"culvert/data"
@@ -20,26 +18,7 @@ const Class = "io.confluent.connect.protobuf.ProtobufConverter"
 
 // Plugin describes ProtobufConverter.
 func Plugin() converters.Plugin {
-	return converters.Plugin{
-		Class:   Class,
-		Aliases: []string{"ProtobufConverter", "Protobuf"},
-		Sides:   []converters.Side{converters.Key, converters.Value},
-		Spec:    func() []configdef.Spec { return def().Specs() },
-		Check: func(props map[string]string, _ converters.Side) *configdef.Report {
-			_, report := def().Parse(props)
-			return report
-		},
-		Dial: func(ctx context.Context, props map[string]string, _ converters.Side) (string, error) {
-			c, report := def().Parse(props)
-			if err := converters.ConfigError(Class, report); err != nil {
-				return Class, err
-			}
-			return schemas.Ping(ctx, c.registry)
-		},
-		New: func(props map[string]string, side converters.Side, env converters.Env) (converters.Factory, error) {
-			return New(props, side, env)
-		},
-	}
+	return wire.Plugin(Class, []string{"ProtobufConverter", "Protobuf"}, def, func(c *config) schemas.Config { return c.registry }, New)
 }
 
 // Factory makes the Protobuf converters of one side of a connector. They share its
