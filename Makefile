@@ -2,7 +2,7 @@
 .PHONY: build test check lint e2e bench demo
 
 build:
-	CGO_ENABLED=0 GOWORK=off go build -trimpath -ldflags="-s -w" -o bin/culvert ./cmd/culvert
+	CGO_ENABLED=0 GOWORK=off go build -trimpath -tags nethttpomithttp2 -ldflags="-s -w" -o bin/culvert ./cmd/culvert
 
 test:
 	go test ./... ./demo/...
