@@ -28,6 +28,7 @@ func main() {
 	flag.IntVar(&o.records, "records", 600_000, "records for each sink and source")
 	flag.IntVar(&o.pairs, "pairs", 150_000, "pairs for each join")
 	flag.StringVar(&o.only, "only", "", "measure only what has this in its name")
+	flag.StringVar(&o.profile, "profile", "", "folder for a CPU profile of each of our workers")
 	flag.Parse()
 	if err := measure(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -39,6 +40,7 @@ type options struct {
 	java           bool
 	records, pairs int
 	only           string
+	profile        string // folder; "" for none
 }
 
 // child runs one of the processes that are measured; each is this program again,

@@ -34,7 +34,11 @@ func (b *bed) ourWorker(ctx context.Context, name string, props map[string]strin
 	}
 	url := fmt.Sprintf("http://127.0.0.1:%d", port)
 	stats := filepath.Join(b.dir, name+".stats")
-	p := servers.New("culvert "+name, filepath.Join(b.dir, name+".log"), []string{"BENCH_STATS=" + stats}, servers.Answers(url+"/health"), b.self, "worker", file)
+	env := []string{"BENCH_STATS=" + stats}
+	if b.profile != "" {
+		env = append(env, "BENCH_PROFILE="+filepath.Join(b.profile, name+".pprof"))
+	}
+	p := servers.New("culvert "+name, filepath.Join(b.dir, name+".log"), env, servers.Answers(url+"/health"), b.self, "worker", file)
 	return &run{Process: p, url: url, stats: stats}, p.Start(ctx)
 }
 

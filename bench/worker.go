@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"runtime/pprof"
 
 	"culvert/connectors/all"
 	"culvert/runtime/boot"
@@ -15,7 +16,7 @@ import (
 type memStats struct{ Mallocs, TotalAlloc uint64 }
 
 // runWorker is `culvert worker` that writes its allocations into BENCH_STATS when
-// it ends.
+// it ends, and a CPU profile into BENCH_PROFILE if that is set.
 func runWorker(ctx context.Context, file string) error {
 	props, err := boot.ReadProperties(file)
 	if err != nil {
@@ -27,6 +28,17 @@ func runWorker(ctx context.Context, file string) error {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	boot.KeepMemorySmall()
+	if name := os.Getenv("BENCH_PROFILE"); name != "" {
+		f, err := os.Create(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	w, err := boot.Start(ctx, boot.Options{Config: cfg, Mode: boot.Distributed, Plugins: all.Set(), Log: log})
 	if err != nil {
 		return err

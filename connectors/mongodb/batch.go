@@ -3,6 +3,7 @@ package mongodb
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"culvert/data"
 	"culvert/fault"
@@ -60,6 +61,7 @@ func (s *Sink) build(b *data.Batch) error {
 		p.buf = nil
 	}
 	p.reset()
+	s.doc.now = time.Time{}
 	var t *topicConfig
 	for i := range b.Records {
 		r := &b.Records[i]

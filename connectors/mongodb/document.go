@@ -104,16 +104,22 @@ func valueSize(kind byte, v []byte) int {
 
 // find returns the field of that name.
 func find(doc []byte, name string) (field, bool) {
-	for at := first; ; {
-		f, ok := next(doc, at)
-		if !ok {
-			return f, false
+	for at := first; at < len(doc)-1; { // next, but for what only a match needs
+		n := bytes.IndexByte(doc[at+1:], 0)
+		if n < 0 {
+			break
 		}
-		if string(f.name) == name {
-			return f, true
+		value := at + 2 + n
+		size := valueSize(doc[at], doc[value:])
+		if size < 0 || value+size > len(doc)-1 {
+			break
 		}
-		at = f.end
+		if n == len(name) && string(doc[at+1:value-1]) == name {
+			return field{kind: doc[at], start: at, value: value, end: value + size, name: doc[at+1 : value-1]}, true
+		}
+		at = value + size
 	}
+	return field{}, false
 }
 
 // lookup follows a dotted path as Java's BsonDocumentFieldLookup: a field whose
@@ -188,6 +194,11 @@ func withoutField(dst, doc []byte, name string) []byte {
 	if !ok {
 		return append(dst, doc...)
 	}
+	return cutField(dst, doc, f)
+}
+
+// cutField appends doc to dst but for the element f.
+func cutField(dst, doc []byte, f field) []byte {
 	dst, at := openDocument(dst)
 	dst = append(dst, doc[first:f.start]...)
 	dst = append(dst, doc[f.end:len(doc)-1]...)

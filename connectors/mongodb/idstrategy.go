@@ -46,7 +46,7 @@ func newIDStrategy(t *topicConfig) (idStrategy, error) {
 type objectID struct{}
 
 func (objectID) id(d *document) (value, error) {
-	id := bson.NewObjectID()
+	id := bson.NewObjectIDFromTimestamp(d.clock())
 	d.ownID = true
 	return value{typeObjectID, d.scratch(id[:])}, nil
 }

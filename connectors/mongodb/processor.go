@@ -68,12 +68,12 @@ func newIDAdder(t *topicConfig) (*idAdder, error) {
 }
 
 func (p *idAdder) process(d *document) error {
-	doc, ok, err := d.valueDoc()
+	_, ok, err := d.valueDoc()
 	if err != nil || !ok {
 		return err
 	}
 	if !p.overwrite {
-		if _, has := find(doc, idField); has {
+		if _, has := d.valueID(); has {
 			return nil
 		}
 	}

@@ -3,6 +3,7 @@ package mongodb
 import (
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"culvert/data"
 	"culvert/data/values"
@@ -29,6 +30,12 @@ type document struct {
 
 	routes transcoders
 
+	// The value's _id, when it was looked for since the document changed.
+	own            field
+	hasOwn, looked bool
+
+	now time.Time // of the batch; zero: not asked for
+
 	ownID   bool // the _id was made up, not taken from the record
 	idIsKey bool // the _id is the key document: what changes the key changes it
 
@@ -47,7 +54,7 @@ type side struct {
 func (d *document) reset(r *data.Record, a *data.Arena) {
 	d.rec, d.arena = r, a
 	d.key, d.val = side{}, side{}
-	d.ownID, d.idIsKey = false, false
+	d.ownID, d.idIsKey, d.looked = false, false, false
 	if d.mem == nil || d.need > cap(d.mem) {
 		d.mem = make([]byte, 0, max(d.need, 512))
 	}
@@ -114,6 +121,16 @@ func (d *document) hasKey() bool {
 func (d *document) changeValue(do func(dst, doc []byte) []byte) {
 	out := do(d.swap[:0], d.val.doc)
 	d.swap, d.valBuf, d.val.doc = d.valBuf, out, out
+	d.looked = false
+}
+
+// valueID is the _id of the value document, which is looked for once.
+func (d *document) valueID() (field, bool) {
+	if !d.looked {
+		d.own, d.hasOwn = find(d.val.doc, idField)
+		d.looked = true
+	}
+	return d.own, d.hasOwn
 }
 
 // changeKey replaces the key document, and the _id that is the key document.
@@ -125,16 +142,27 @@ func (d *document) changeKey(do func(dst, doc []byte) []byte) {
 	}
 }
 
+// clock is the time of the batch: to read it for each record would cost more than to
+// make an ObjectId of it.
+func (d *document) clock() time.Time {
+	if d.now.IsZero() {
+		d.now = time.Now()
+	}
+	return d.now
+}
+
 // setID sets the value's _id.
 func (d *document) setID(v value) {
-	if _, ok := find(d.val.doc, idField); ok {
+	if _, ok := d.valueID(); ok {
 		d.changeValue(func(dst, doc []byte) []byte { return withField(dst, doc, idField, v) })
 		return
 	}
 	doc := d.val.doc[:len(d.val.doc)-1]
+	start := len(doc)
 	doc = append(appendField(doc, idField, v), 0)
 	putLength(doc, len(doc))
 	d.val.doc, d.valBuf = doc, doc
+	d.own, d.hasOwn, d.looked = field{kind: v.kind, start: start, value: start + len(idField) + 2, end: len(doc) - 1, name: doc[start+1 : start+1+len(idField)]}, true, true
 }
 
 // describe is the record as Java's SinkRecord.toString prints it.

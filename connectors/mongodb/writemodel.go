@@ -149,8 +149,8 @@ func valueOf(d *document) ([]byte, error) {
 	return doc, nil
 }
 
-func idOf(doc []byte) (field, error) {
-	id, ok := find(doc, idField)
+func idOf(d *document) (field, error) {
+	id, ok := d.valueID()
 	if !ok {
 		return id, dataError("mongo.write_model", "Could not build the WriteModel,the `_id` field was missing unexpectedly")
 	}
@@ -165,7 +165,7 @@ func (insert) build(d *document, w *models) error {
 		return err
 	}
 	w.add(opInsert, d, w.put(doc), span{})
-	if id, ok := find(doc, idField); ok {
+	if id, ok := d.valueID(); ok {
 		w.withID(id)
 	}
 	return nil
@@ -179,7 +179,7 @@ func (replaceByID) build(d *document, w *models) error {
 	if err != nil {
 		return err
 	}
-	id, err := idOf(doc)
+	id, err := idOf(d)
 	if err != nil {
 		return err
 	}
@@ -191,9 +191,10 @@ func (replaceByID) build(d *document, w *models) error {
 
 const noBusinessKey = "the value document does not contain an _id field of type BsonDocument which holds the business key fields."
 
-// businessKey appends the filter that an _id document stands for.
-func businessKey(w *models, doc []byte, flat bool, text string) (span, error) {
-	id, ok := find(doc, idField)
+// businessKey appends the filter that the _id of the value document stands for.
+func businessKey(w *models, d *document, flat bool, text string) (span, error) {
+	doc := d.val.doc
+	id, ok := d.valueID()
 	if !ok || id.kind != typeDocument {
 		return span{}, dataError("mongo.write_model", "%s", text)
 	}
@@ -218,12 +219,12 @@ func (s *replaceByKey) build(d *document, w *models) error {
 	if err != nil {
 		return err
 	}
-	filter, err := businessKey(w, doc, s.flat, "Could not build the WriteModel,"+noBusinessKey+overwriteHint)
+	filter, err := businessKey(w, d, s.flat, "Could not build the WriteModel,"+noBusinessKey+overwriteHint)
 	if err != nil {
 		return err
 	}
 	off := len(w.buf)
-	w.buf = withoutField(w.buf, doc, idField)
+	w.buf = cutField(w.buf, doc, d.own)
 	w.add(opReplace, d, w.since(off), filter)
 	return nil
 }
@@ -236,7 +237,7 @@ func (updateByID) build(d *document, w *models) error {
 	if err != nil {
 		return err
 	}
-	id, err := idOf(doc)
+	id, err := idOf(d)
 	if err != nil {
 		return err
 	}
@@ -276,7 +277,7 @@ func (updateWithTimes) build(d *document, w *models) error {
 	if err != nil {
 		return err
 	}
-	id, err := idOf(doc)
+	id, err := idOf(d)
 	if err != nil {
 		return err
 	}
@@ -289,11 +290,10 @@ func (updateWithTimes) build(d *document, w *models) error {
 type updateByKey struct{ flat bool }
 
 func (s *updateByKey) build(d *document, w *models) error {
-	doc, err := valueOf(d)
-	if err != nil {
+	if _, err := valueOf(d); err != nil {
 		return err
 	}
-	filter, err := businessKey(w, doc, s.flat, "Could not build the WriteModel,"+noBusinessKey+overwriteHint)
+	filter, err := businessKey(w, d, s.flat, "Could not build the WriteModel,"+noBusinessKey+overwriteHint)
 	if err != nil {
 		return err
 	}
@@ -347,11 +347,10 @@ func (s *deleteByID) build(d *document, w *models) error {
 type deleteByKey struct{ flat bool }
 
 func (s *deleteByKey) build(d *document, w *models) error {
-	doc, err := valueOf(d)
-	if err != nil {
+	if _, err := valueOf(d); err != nil {
 		return err
 	}
-	filter, err := businessKey(w, doc, s.flat, "Could not build the WriteModel, "+noBusinessKey)
+	filter, err := businessKey(w, d, s.flat, "Could not build the WriteModel, "+noBusinessKey)
 	if err == nil {
 		w.add(opDelete, d, span{}, filter)
 	}
