@@ -5,6 +5,7 @@ import (
 
 	"culvert/connectors"
 	"culvert/data"
+	"culvert/fault"
 )
 
 // work measures a call of Write as Java's StartedMongoSinkTask measures put.
@@ -28,20 +29,23 @@ func (w *work) begin(b *data.Batch) {
 	}
 }
 
-// wrote counts an attempt of a bulk write. A record counts as refused when it is given
-// up, not when an outage makes it wait; Java counts the whole bulk write each time.
+// wrote counts an attempt of a bulk write. A record is refused when it is given up, by
+// itself or with the task, not while an outage makes it wait. Java's records-failed
+// takes all records of a bulk write of which one failed, those that were written too.
 func (w *work) wrote(models []model, took time.Duration, err error) {
-	bad := int64(0)
+	waits := fault.Is(err, fault.Retry)
+	whole := err == nil
 	for i := range models {
-		if models[i].state == failed {
-			bad++
+		switch state := models[i].state; {
+		case waits: // the records come again
+		case state == done:
+			w.Written++
+		default:
+			w.Refused++
+			whole = false
 		}
 	}
-	if err == nil {
-		w.Written += int64(len(models)) - bad
-		w.Refused += bad
-	}
-	if err == nil && bad == 0 {
+	if whole {
 		w.GoodWrites.Add(took)
 	} else {
 		w.BadWrites.Add(took)

@@ -149,12 +149,16 @@ func valueOf(d *document) ([]byte, error) {
 	return doc, nil
 }
 
-func idOf(d *document) (field, error) {
+// valueByID is the value document with its _id, and the filter that finds it by that.
+func valueByID(d *document, w *models) (doc []byte, id field, filter span, err error) {
+	if doc, err = valueOf(d); err != nil {
+		return nil, id, filter, err
+	}
 	id, ok := d.valueID()
 	if !ok {
-		return id, dataError("mongo.write_model", "Could not build the WriteModel,the `_id` field was missing unexpectedly")
+		return nil, id, filter, dataError("mongo.write_model", "Could not build the WriteModel,the `_id` field was missing unexpectedly")
 	}
-	return id, nil
+	return doc, id, w.putID(doc, id), nil
 }
 
 type insert struct{}
@@ -175,15 +179,10 @@ func (insert) build(d *document, w *models) error {
 type replaceByID struct{}
 
 func (replaceByID) build(d *document, w *models) error {
-	doc, err := valueOf(d)
+	doc, id, filter, err := valueByID(d, w)
 	if err != nil {
 		return err
 	}
-	id, err := idOf(d)
-	if err != nil {
-		return err
-	}
-	filter := w.putID(doc, id)
 	w.add(opReplace, d, w.put(doc), filter)
 	w.withID(id)
 	return nil
@@ -191,22 +190,30 @@ func (replaceByID) build(d *document, w *models) error {
 
 const noBusinessKey = "the value document does not contain an _id field of type BsonDocument which holds the business key fields."
 
-// businessKey appends the filter that the _id of the value document stands for.
-func businessKey(w *models, d *document, flat bool, text string) (span, error) {
-	doc := d.val.doc
+// valueByKey is the value document, and the filter that its _id document stands for.
+// otherwise is what is wrong without one.
+func valueByKey(d *document, w *models, flat bool, otherwise string) (doc []byte, filter span, err error) {
+	if doc, err = valueOf(d); err != nil {
+		return nil, filter, err
+	}
 	id, ok := d.valueID()
 	if !ok || id.kind != typeDocument {
-		return span{}, dataError("mongo.write_model", "%s", text)
+		return nil, filter, dataError("mongo.write_model", "Could not build the WriteModel,%s", otherwise)
 	}
 	key := doc[id.value:id.end]
 	if !flat {
-		return w.put(key), nil
+		return doc, w.put(key), nil
 	}
+	return doc, w.putFlat(key), nil
+}
+
+// putFlat appends the document with nested fields as dotted names.
+func (w *models) putFlat(doc []byte) span {
 	off := len(w.buf)
 	var at int
 	w.buf, at = openDocument(w.buf)
-	w.buf = closeDocument(appendFlat(w.buf, key, ""), at)
-	return w.since(off), nil
+	w.buf = closeDocument(appendFlat(w.buf, doc, ""), at)
+	return w.since(off)
 }
 
 const overwriteHint = "\n\n If you are including an existing `_id` value in the business key then ensure `document.id.strategy.overwrite.existing=true`."
@@ -215,11 +222,7 @@ const overwriteHint = "\n\n If you are including an existing `_id` value in the 
 type replaceByKey struct{ flat bool }
 
 func (s *replaceByKey) build(d *document, w *models) error {
-	doc, err := valueOf(d)
-	if err != nil {
-		return err
-	}
-	filter, err := businessKey(w, d, s.flat, "Could not build the WriteModel,"+noBusinessKey+overwriteHint)
+	doc, filter, err := valueByKey(d, w, s.flat, noBusinessKey+overwriteHint)
 	if err != nil {
 		return err
 	}
@@ -233,15 +236,10 @@ func (s *replaceByKey) build(d *document, w *models) error {
 type updateByID struct{}
 
 func (updateByID) build(d *document, w *models) error {
-	doc, err := valueOf(d)
+	doc, _, filter, err := valueByID(d, w)
 	if err != nil {
 		return err
 	}
-	id, err := idOf(d)
-	if err != nil {
-		return err
-	}
-	filter := w.putID(doc, id)
 	off := len(w.buf)
 	var at int
 	w.buf, at = openDocument(w.buf)
@@ -273,15 +271,10 @@ func putTimed(w *models, doc []byte) span {
 type updateWithTimes struct{}
 
 func (updateWithTimes) build(d *document, w *models) error {
-	doc, err := valueOf(d)
+	doc, _, filter, err := valueByID(d, w)
 	if err != nil {
 		return err
 	}
-	id, err := idOf(d)
-	if err != nil {
-		return err
-	}
-	filter := w.putID(doc, id)
 	w.add(opUpdate, d, putTimed(w, doc), filter)
 	return nil
 }
@@ -290,10 +283,7 @@ func (updateWithTimes) build(d *document, w *models) error {
 type updateByKey struct{ flat bool }
 
 func (s *updateByKey) build(d *document, w *models) error {
-	if _, err := valueOf(d); err != nil {
-		return err
-	}
-	filter, err := businessKey(w, d, s.flat, "Could not build the WriteModel,"+noBusinessKey+overwriteHint)
+	_, filter, err := valueByKey(d, w, s.flat, noBusinessKey+overwriteHint)
 	if err != nil {
 		return err
 	}
@@ -347,10 +337,7 @@ func (s *deleteByID) build(d *document, w *models) error {
 type deleteByKey struct{ flat bool }
 
 func (s *deleteByKey) build(d *document, w *models) error {
-	if _, err := valueOf(d); err != nil {
-		return err
-	}
-	filter, err := businessKey(w, d, s.flat, "Could not build the WriteModel, "+noBusinessKey)
+	_, filter, err := valueByKey(d, w, s.flat, " "+noBusinessKey)
 	if err == nil {
 		w.add(opDelete, d, span{}, filter)
 	}
@@ -373,11 +360,7 @@ func (s *deleteTombstone) build(d *document, w *models) error {
 	if err != nil {
 		return err
 	}
-	off := len(w.buf)
-	var at int
-	w.buf, at = openDocument(w.buf)
-	w.buf = closeDocument(appendFlat(w.buf, v.data, ""), at)
-	w.add(opDelete, d, span{}, w.since(off))
+	w.add(opDelete, d, span{}, w.putFlat(v.data))
 	return nil
 }
 

@@ -65,7 +65,7 @@ func mongoSink() []Metric {
 	rows := []Metric{
 		figure("records", "Records that the task has received.", count(func(w *work) *atomic.Int64 { return &w.records })),
 		figure("records-successful", "Records that were written to MongoDB.", count(func(w *work) *atomic.Int64 { return &w.good })),
-		figure("records-failed", "Records that MongoDB did not take.", count(func(w *work) *atomic.Int64 { return &w.bad })),
+		figure("records-failed", "Records that MongoDB did not take and that were given up: dead letters, skipped ones, and those with which the task failed.", count(func(w *work) *atomic.Int64 { return &w.bad })),
 		figure("latest-kafka-time-difference-ms", "How old the newest record of the last batch was when the task received it, in milliseconds; NaN before the first.", func(x *subject) float64 {
 			if !x.task.work.told.Load() {
 				return math.NaN()
