@@ -12,8 +12,11 @@ import (
 	"culvert/fault"
 )
 
-// batchRecords is how many records a Read makes when there is no pause.
-const batchRecords = 512
+// How many records a Read makes when there is no pause: fewer when they are large.
+const (
+	batchRecords = 512
+	batchBytes   = 1 << 20
+)
 
 // Names in source offsets and in the headers of records.
 const (
@@ -116,7 +119,7 @@ func (s *Source) Read(ctx context.Context, b *data.Batch) error {
 	var now int64
 	emit := func(v data.Value, at int64) { headers = s.append(b, v, at, headers) }
 	// An index may come to no record at all (an order that is never paid) or to two.
-	for len(b.Records) < most {
+	for size := 0; len(b.Records) < most && size < batchBytes; size += s.stream.taken() {
 		if s.cfg.Iterations > 0 && s.count >= s.cfg.Iterations {
 			if len(b.Records) > 0 {
 				break

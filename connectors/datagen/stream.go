@@ -16,6 +16,8 @@ type stream interface {
 	// next calls emit for every record of the iteration, none, one or more. Now is
 	// the clock's time; the memory of the values is of a.
 	next(count, now int64, a *data.Arena, emit func(v data.Value, at int64)) error
+	// taken is about how many bytes the records of the last iteration take.
+	taken() int
 	// seed is the state after the last iteration, for the offset.
 	seed() int64
 	schema() *data.Schema
@@ -63,6 +65,7 @@ type matched struct {
 
 func (m *matched) start(seed, _ int64) { m.cfg.Seed = seed }
 func (m *matched) seed() int64         { return m.cfg.Seed }
+func (m *matched) taken() int          { return 0 } // a few hundred, always
 func (m *matched) keyField() string    { return "order_id" }
 
 func (m *matched) schema() *data.Schema {
@@ -104,6 +107,7 @@ func (r *random) start(seed, count int64) {
 }
 
 func (r *random) seed() int64               { return r.last }
+func (r *random) taken() int                { return r.g.Taken() }
 func (r *random) keyField() string          { return r.key }
 func (r *random) schema() *data.Schema      { return r.s.Connect() }
 func (r *random) hasField(name string) bool { return r.s.HasField(name) }

@@ -1,8 +1,8 @@
 package gen
 
 import (
+	"fmt"
 	"math"
-	"math/big"
 
 	"culvert/data"
 )
@@ -17,7 +17,23 @@ type Generator struct {
 	// plain leaves the values of unions and decimals as Avro has them; only the
 	// recorded vectors look at those.
 	plain bool
+
+	// What the value that is being made may still take.
+	depth, room int
 }
+
+// Bounds of one value. Java runs out of stack or heap where these end it.
+const (
+	maxDepth = 1000
+	maxBytes = 64 << 20
+	cellSize = 24 // of an element, a member or a field
+)
+
+var (
+	errDepth = fmt.Errorf("a value is nested in itself more than %d times: give the schema that contains itself a union with null, or a length that can be 0", maxDepth)
+	errBound = fmt.Errorf("bound must be positive") // java.util.Random, when there is nothing to choose from
+	errRoom  = fmt.Errorf("one value takes more than %d MB: give a smaller length (with min alone it may be up to 2147483647)", maxBytes>>20)
+)
 
 // New makes a Generator that draws from random. Count is the number of values
 // that an earlier life has generated. The generator owns s from now on: what its
@@ -28,7 +44,13 @@ func New(s *Schema, random *Random, count int64) *Generator {
 
 // Next makes one value, positional as s.Connect() says. Its memory is of a. An
 // error has the text that Java users know and comes again at each call.
-func (g *Generator) Next(a *data.Arena) (data.Value, error) { return g.value(g.top, a) }
+func (g *Generator) Next(a *data.Arena) (data.Value, error) {
+	g.depth, g.room = maxDepth, maxBytes
+	return g.value(g.top, a)
+}
+
+// Taken is about how many bytes the last value takes.
+func (g *Generator) Taken() int { return maxBytes - g.room }
 
 // plan is what the properties of a node come to, or why they cannot be used. It
 // is made at the first value of the node, because that is when the errors are due.
@@ -57,6 +79,9 @@ func (g *Generator) value(n *node, a *data.Arena) (data.Value, error) {
 	case p.err != nil:
 		return data.Value{}, p.err
 	case p.options != nil:
+		if len(p.options) == 0 {
+			return data.Value{}, errBound
+		}
 		return p.options[g.random.NextIntN(int32(len(p.options)))], nil
 	case p.iterate != nil:
 		return logical(n, p.iterate.next()), nil
@@ -87,18 +112,34 @@ func (g *Generator) value(n *node, a *data.Arena) (data.Value, error) {
 		}
 		return data.OfFloat64(f), nil
 	case bytesKind, fixedKind:
-		return g.bytes(n, p, a), nil
+		return g.bytes(n, p, a)
 	case stringKind:
 		return g.text(p, a)
 	case enumKind:
+		if len(n.symbols) == 0 {
+			return data.Value{}, errBound
+		}
 		return data.OfString(n.symbols[g.random.NextIntN(int32(len(n.symbols)))]), nil
 	}
 	return g.compound(n, p, a)
 }
 
+// compound makes a value that has others in it.
 func (g *Generator) compound(n *node, p *plan, a *data.Arena) (data.Value, error) {
+	if g.depth--; g.depth < 0 {
+		return data.Value{}, errDepth
+	}
+	v, err := g.parts(n, p, a)
+	g.depth++
+	return v, err
+}
+
+func (g *Generator) parts(n *node, p *plan, a *data.Arena) (data.Value, error) {
 	switch n.kind {
 	case recordKind:
+		if err := g.take(len(n.fields) * cellSize); err != nil {
+			return data.Value{}, err
+		}
 		vals := a.Values(len(n.fields))
 		for i := range n.fields {
 			v, err := g.value(n.fields[i].node, a)
@@ -109,7 +150,11 @@ func (g *Generator) compound(n *node, p *plan, a *data.Arena) (data.Value, error
 		}
 		return data.OfStruct(vals), nil
 	case arrayKind:
-		vals := a.Values(int(g.length(p)))
+		length, err := g.length(p, cellSize)
+		if err != nil {
+			return data.Value{}, err
+		}
+		vals := a.Values(length)
 		for i := range vals {
 			v, err := g.value(n.elem, a)
 			if err != nil {
@@ -121,17 +166,20 @@ func (g *Generator) compound(n *node, p *plan, a *data.Arena) (data.Value, error
 	case mapKind:
 		return g.mapping(n, p, a)
 	}
+	if len(n.branches) == 0 {
+		return data.Value{}, errBound
+	}
 	i := int(g.random.NextIntN(int32(len(n.branches))))
 	v, err := g.value(n.branches[i], a)
-	if err != nil || g.plain {
+	if err != nil {
 		return v, err
 	}
-	return wrap(n, i, v, a), nil
+	return g.wrap(n, i, v, a), nil
 }
 
 // wrap puts the value of branch i where Connect has it.
-func wrap(n *node, i int, v data.Value, a *data.Arena) data.Value {
-	if n.connect == nil || n.connect.Name != unionName || n.branches[i].kind == nullKind {
+func (g *Generator) wrap(n *node, i int, v data.Value, a *data.Arena) data.Value {
+	if g.plain || n.connect == nil || n.connect.Name != unionName || n.branches[i].kind == nullKind {
 		return v
 	}
 	vals := a.Values(len(n.connect.Fields))
@@ -148,7 +196,10 @@ func wrap(n *node, i int, v data.Value, a *data.Arena) data.Value {
 // mapping makes a map; a key that comes twice keeps its first place and gets
 // the later value.
 func (g *Generator) mapping(n *node, p *plan, a *data.Arena) (data.Value, error) {
-	length := int(g.length(p))
+	length, err := g.length(p, 2*cellSize)
+	if err != nil {
+		return data.Value{}, err
+	}
 	pairs := a.Values(2 * length)[:0]
 next:
 	for range length {
@@ -187,25 +238,43 @@ func (g *Generator) key(p *plan, a *data.Arena) (data.Value, error) {
 func (g *Generator) text(p *plan, a *data.Arena) (data.Value, error) {
 	if p.regex != nil {
 		s := p.regex.generate(g.random, int(p.minLen), int(p.maxLen)-1)
+		if err := g.take(len(s)); err != nil {
+			return data.Value{}, err
+		}
 		b := a.Bytes(len(p.prefix) + len(s) + len(p.suffix))
 		b = append(append(append(b, p.prefix...), s...), p.suffix...)
 		return data.OfText(b), nil
 	}
-	n := g.length(p)
-	b := append(a.Bytes(len(p.prefix)+int(n)+len(p.suffix)), p.prefix...)
+	n, err := g.length(p, 1)
+	if err != nil {
+		return data.Value{}, err
+	}
+	b := append(a.Bytes(len(p.prefix)+n+len(p.suffix)), p.prefix...)
 	b = append(g.ascii(b, n), p.suffix...)
 	return data.OfText(b), nil
 }
 
 // ascii appends n characters below 128, control characters included.
-func (g *Generator) ascii(b []byte, n int32) []byte {
+func (g *Generator) ascii(b []byte, n int) []byte {
 	for range n {
 		b = append(b, byte(g.random.NextIntN(128)))
 	}
 	return b
 }
 
-func (g *Generator) length(p *plan) int32 { return p.minLen + g.random.NextIntN(p.maxLen-p.minLen) }
+// length draws how many parts of the given size there are.
+func (g *Generator) length(p *plan, size int) (int, error) {
+	n := int(p.minLen + g.random.NextIntN(p.maxLen-p.minLen))
+	return n, g.take(n * size)
+}
+
+// take counts the memory of a value against its bound.
+func (g *Generator) take(n int) error {
+	if g.room -= n; g.room < 0 {
+		return errRoom
+	}
+	return nil
+}
 
 func (g *Generator) int32(p *plan) int32 {
 	if !p.hasRange {
@@ -237,45 +306,34 @@ func saturate(f float64, min, max int64) int64 {
 	return int64(f)
 }
 
-func (g *Generator) bytes(n *node, p *plan, a *data.Arena) data.Value {
-	if n.logical == "decimal" {
-		unscaled := data.TwosComplement(g.decimal(n, p))
-		if g.plain {
-			return data.OfBytes(unscaled)
+func (g *Generator) bytes(n *node, p *plan, a *data.Arena) (data.Value, error) {
+	if n.decimal {
+		unscaled, err := g.decimal(n, p)
+		if err != nil {
+			return data.Value{}, err
 		}
-		return data.OfDecimal(unscaled, n.scale)
+		return g.binary(n, data.TwosComplement(unscaled)), nil
 	}
-	size := n.size
+	size, err := n.size, error(nil)
 	if n.kind == bytesKind {
-		size = int(g.length(p))
+		size, err = g.length(p, 1)
+	} else {
+		err = g.take(size)
+	}
+	if err != nil {
+		return data.Value{}, err
 	}
 	b := a.Bytes(size)[:size]
 	g.random.NextBytes(b)
-	return data.OfBytes(b)
+	return g.binary(n, b), nil
 }
 
-// decimalStep is how much one double adds to a random decimal: 15 digits.
-const decimalDigits, decimalStep = 15, 1_000_000_000_000_000
-
-// decimal makes an unscaled value of at most prec digits with a random sign, or
-// one in the range.
-func (g *Generator) decimal(n *node, p *plan) *big.Int {
-	if p.hasRange {
-		unit := math.Pow10(int(n.scale))
-		min, max := p.minF*unit, p.maxF*unit
-		u, _ := new(big.Float).SetFloat64(math.Floor(min + g.random.NextDouble()*(max-min))).Int(nil)
-		return u
+// binary is b as a value of n: the unscaled value where Connect has a decimal.
+func (g *Generator) binary(n *node, b []byte) data.Value {
+	if n.connect != nil && n.connect.Kind == data.Decimal && !g.plain {
+		return data.OfDecimal(b, n.scale)
 	}
-	v, digits := new(big.Int), 0
-	for ; digits < n.prec; digits += decimalDigits {
-		v.Mul(v, big.NewInt(decimalStep))
-		v.Add(v, big.NewInt(int64(g.random.NextDouble()*decimalStep)))
-	}
-	v.Quo(v, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits-n.prec)), nil))
-	if g.random.NextBoolean() {
-		v.Neg(v)
-	}
-	return v
+	return data.OfBytes(b)
 }
 
 // logical turns days and milliseconds into the kinds that Connect has for them.

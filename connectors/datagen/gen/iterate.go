@@ -144,6 +144,9 @@ func (g *Generator) integralIteration(m map[string]any, get func(p, f string, m 
 		current:  new(big.Int).Sub(big.NewInt(s.initial), start),
 		negative: s.step < 0,
 	}
+	if it.modulo.Sign() == 0 {
+		return nil, fmt.Errorf("BigInteger: modulus not positive") // it starts where it would restart
+	}
 	if g.count > 0 {
 		it.advance(new(big.Int).Mul(big.NewInt(g.count), it.step))
 	}
@@ -219,6 +222,9 @@ func (g *Generator) decimalIteration(m map[string]any, get func(p, f string, m m
 		isFloat: isFloat, start: start, step: decimal(s.step),
 		modulo:  new(big.Rat).Sub(decimal(s.restart), start),
 		current: new(big.Rat).Sub(decimal(s.initial), start),
+	}
+	if it.modulo.Sign() == 0 {
+		return nil, fmt.Errorf("Division by zero")
 	}
 	if g.count > 0 {
 		it.current.Add(it.current, new(big.Rat).Mul(new(big.Rat).SetInt64(g.count), it.step))

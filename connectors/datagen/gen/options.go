@@ -2,17 +2,11 @@ package gen
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/hamba/avro/v2"
 
 	"culvert/data"
 )
@@ -124,10 +118,7 @@ func (g *Generator) bytesOption(n *node, o any, top bool) (data.Value, bool) {
 	if !ok || !top || n.kind == fixedKind && len(s) != n.size {
 		return data.Value{}, false
 	}
-	if n.logical == "decimal" && !g.plain {
-		return data.OfDecimal([]byte(s), n.scale), true
-	}
-	return data.OfBytes([]byte(s)), true
+	return g.binary(n, []byte(s)), true
 }
 
 func (g *Generator) compoundOption(n *node, o any, top bool) (data.Value, bool) {
@@ -167,7 +158,11 @@ func (g *Generator) compoundOption(n *node, o any, top bool) (data.Value, bool) 
 		for i, f := range n.fields {
 			e, given := m[f.name]
 			if !given {
-				e = f.def
+				v, err := g.fromJSON(f.node, f.def, defaultForm)
+				if vals[i] = v; err != nil {
+					return data.Value{}, false
+				}
+				continue
 			}
 			if vals[i], ok = g.option(f.node, e, false); !ok {
 				return data.Value{}, false
@@ -177,10 +172,7 @@ func (g *Generator) compoundOption(n *node, o any, top bool) (data.Value, bool) 
 	}
 	for i, b := range n.branches {
 		if v, ok := g.option(b, o, false); ok {
-			if g.plain {
-				return v, true
-			}
-			return wrap(n, i, v, nil), true
+			return g.wrap(n, i, v, nil), true
 		}
 	}
 	return data.Value{}, false
@@ -200,14 +192,59 @@ func describe(n *node, o any) (class, shown string) {
 			return "org.apache.avro.generic.GenericData$EnumSymbol", s
 		}
 	}
-	if o == nil {
-		return javaClass(o), javaClass(o)
+	switch v := o.(type) {
+	case []any:
+		if n.kind == arrayKind {
+			return "org.apache.avro.generic.GenericData$Array", javaText(o)
+		}
+	case map[string]any:
+		if n.kind == recordKind {
+			return "org.apache.avro.generic.GenericData$Record", recordText(n, v)
+		}
 	}
 	return javaClass(o), javaText(o)
 }
 
+// recordText is how a record is printed that has the given members, and the
+// defaults of the others.
+func recordText(n *node, m map[string]any) string {
+	parts := make([]string, len(n.fields))
+	for i, f := range n.fields {
+		v, given := m[f.name]
+		if !given {
+			v = f.def
+		}
+		parts[i] = strconv.Quote(f.name) + ": " + jsonText(v)
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// jsonText is JSON with the spaces that Avro puts in.
+func jsonText(o any) string {
+	var parts []string
+	switch v := o.(type) {
+	case nil:
+		return "null"
+	case string:
+		return strconv.Quote(v)
+	case []any:
+		for _, e := range v {
+			parts = append(parts, jsonText(e))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, strconv.Quote(k)+": "+jsonText(v[k]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	return javaText(o)
+}
+
 func javaText(o any) string {
 	switch v := o.(type) {
+	case jsonNull:
+		return javaClass(o)
 	case []any:
 		parts := make([]string, len(v))
 		for i, e := range v {
@@ -222,93 +259,4 @@ func javaText(o any) string {
 		return "{" + strings.Join(parts, ", ") + "}"
 	}
 	return fmt.Sprint(o)
-}
-
-func (g *Generator) optionFile(n *node, m map[string]any) ([]data.Value, error) {
-	var given [2]string
-	for i, f := range []string{"file", "encoding"} {
-		raw, ok := m[f]
-		if !ok || raw == nil {
-			// The original names 'file' for both.
-			return nil, fmt.Errorf("options property must contain 'file' field when given as object")
-		}
-		if given[i], ok = raw.(string); !ok {
-			return nil, fmt.Errorf("'%s' field of options property must be given as string, was %s instead", f, javaClass(raw))
-		}
-	}
-	file, encoding := given[0], given[1]
-	f, err := os.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("Unable to locate options file '%s'", file)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("Unable to read options file '%s'", file)
-	}
-	defer f.Close()
-	switch encoding {
-	case "json":
-		return g.jsonFile(n, f, file)
-	case "binary":
-		return g.binaryFile(n, f, file)
-	}
-	return nil, fmt.Errorf("'encoding' field of options property only supports two formats: 'binary' and 'json'")
-}
-
-func (g *Generator) jsonFile(n *node, r io.Reader, file string) ([]data.Value, error) {
-	dec := json.NewDecoder(r)
-	dec.UseNumber()
-	var values []data.Value
-	for {
-		var raw any
-		err := dec.Decode(&raw)
-		if err == io.EOF && len(values) > 0 {
-			return values, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("Unable to read options file '%s'", file)
-		}
-		v, ok := g.option(n, raw, true)
-		if !ok {
-			return nil, fmt.Errorf("Unable to read options file '%s'", file)
-		}
-		values = append(values, v)
-	}
-}
-
-// binaryFile reads values one after the other, of the types that need no schema
-// of their own.
-func (g *Generator) binaryFile(n *node, r io.Reader, file string) ([]data.Value, error) {
-	if n.kind > stringKind {
-		return nil, fmt.Errorf("options file '%s': binary encoding of a %s schema is not supported; use \"encoding\": \"json\"", file, n.kind)
-	}
-	dec := avro.NewReader(r, 1024)
-	var values []data.Value
-	for {
-		v := readBinary(n.kind, dec)
-		if dec.Error != nil {
-			if errors.Is(dec.Error, io.EOF) && len(values) > 0 {
-				return values, nil
-			}
-			return nil, fmt.Errorf("Unable to read options file '%s'", file)
-		}
-		values = append(values, logical(n, v))
-	}
-}
-
-func readBinary(k kind, r *avro.Reader) data.Value {
-	switch k {
-	case booleanKind:
-		return data.OfBool(r.ReadBool())
-	case intKind:
-		return data.OfInt32(r.ReadInt())
-	case longKind:
-		return data.OfInt64(r.ReadLong())
-	case floatKind:
-		return data.OfFloat32(r.ReadFloat())
-	case doubleKind:
-		return data.OfFloat64(r.ReadDouble())
-	case bytesKind:
-		return data.OfBytes(r.ReadBytes())
-	}
-	return data.OfString(r.ReadString())
 }

@@ -33,11 +33,11 @@ func (g *Generator) fill(n *node, p *plan, props map[string]any) (err error) {
 		return p.fillIntRange(n.kind, props)
 	case floatKind, doubleKind:
 		return p.fillFloatRange(n.kind, props)
-	case bytesKind, fixedKind:
-		if n.logical == "decimal" {
-			return p.fillFloatRange(doubleKind, props)
+	case bytesKind:
+		if n.decimal {
+			return p.fillDecimalRange(n, props)
 		}
-		return p.fillLength(props["length"], n.kind == bytesKind)
+		return p.fillLength(props["length"], true)
 	case stringKind:
 		return p.fillText(props)
 	case arrayKind:
@@ -137,11 +137,30 @@ func (p *plan) fillFloatRange(k kind, props map[string]any) error {
 		}
 		return nil
 	}
-	p.hasRange, p.minF, p.maxF = true, -math.MaxFloat64, math.MaxFloat64
-	get := decimalField
 	if k == floatKind {
-		p.minF, p.maxF, get = -math.MaxFloat32, math.MaxFloat32, floatField
+		return p.fillBounds(r, math.MaxFloat32, floatField)
 	}
+	return p.fillBounds(r, math.MaxFloat64, decimalField)
+}
+
+// fillDecimalRange: the range of a decimal is of the number, not of its unscaled
+// value, and all that the precision allows where it is not given.
+func (p *plan) fillDecimalRange(n *node, props map[string]any) error {
+	if n.prec > maxPrecision {
+		return fmt.Errorf("a decimal of %d digits is too long: give a precision of at most %d", n.prec, maxPrecision)
+	}
+	switch r := props["range"].(type) {
+	case nil:
+		return nil
+	case map[string]any:
+		return p.fillBounds(r, math.Pow(10, float64(n.prec-int(n.scale))), decimalField)
+	}
+	return fmt.Errorf("range property must be an object")
+}
+
+// fillBounds reads min and max, which are -most and most where they are not given.
+func (p *plan) fillBounds(r map[string]any, most float64, get func(property, name string, m map[string]any) (float64, bool, error)) error {
+	p.hasRange, p.minF, p.maxF = true, -most, most
 	for _, f := range []struct {
 		name string
 		into *float64

@@ -1,25 +1,34 @@
 package gen
 
 import (
-	"errors"
 	"fmt"
-	"regexp/syntax"
 	"unicode/utf8"
 )
 
-// regexGen makes texts that match an expression. The expressions are those of
-// the Automaton library: anchors mean nothing, since a text always matches as a
-// whole.
+// regexGen makes texts that match an expression. A text always matches as a
+// whole, so anchors mean nothing.
 type regexGen struct {
 	top rx
 	buf []byte
 }
 
+// rxOp is what an rx is.
+type rxOp uint8
+
+const (
+	rxEmpty rxOp = iota
+	rxLiteral
+	rxClass
+	rxAlternate
+	rxConcat
+	rxRepeat
+)
+
 // rx is one part of an expression with the lengths, in characters, of the
 // shortest and the longest text that it matches.
 type rx struct {
-	op       syntax.Op // Literal, CharClass, AnyChar, Alternate, Concat, Repeat, or EmptyMatch
-	runes    []rune    // the text, or pairs of a class
+	op       rxOp
+	runes    []rune // the text, or pairs of a class
 	subs     []rx
 	from, to int // repetitions
 	lo, hi   int
@@ -36,49 +45,64 @@ const (
 )
 
 func newRegexGen(expr string) (*regexGen, error) {
-	re, err := syntax.Parse(expr, syntax.Perl|syntax.DotNL)
+	top, err := parseRegex(expr)
 	if err != nil {
-		var e *syntax.Error
-		if errors.As(err, &e) && e.Code == syntax.ErrMissingParen {
-			return nil, fmt.Errorf("unexpected end-of-string")
-		}
-		return nil, fmt.Errorf("regex %q: %w", expr, err)
+		return nil, err
 	}
-	return &regexGen{top: compile(re)}, nil
+	if top.lo > maxBytes/utf8.UTFMax {
+		return nil, fmt.Errorf("regex %q: %w", expr, errRoom)
+	}
+	return &regexGen{top: top}, nil
 }
 
-func compile(re *syntax.Regexp) rx {
-	x := rx{op: re.Op}
-	for _, s := range re.Sub {
-		x.subs = append(x.subs, compile(s))
+func literal(text ...rune) rx {
+	return rx{op: rxLiteral, runes: text, lo: len(text), hi: len(text)}
+}
+
+// class keeps the part of a class that can be read, if there is one.
+func class(pairs []rune) rx {
+	var keep []rune
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if lo, hi := max(pairs[i], ' '), min(pairs[i+1], '~'); lo <= hi {
+			keep = append(keep, lo, hi)
+		}
 	}
-	switch re.Op {
-	case syntax.OpLiteral:
-		x.runes = re.Rune
-		x.lo, x.hi = len(re.Rune), len(re.Rune)
-	case syntax.OpCharClass:
-		x.runes, x.lo, x.hi = printable(re.Rune), 1, 1
-	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
-		x.op, x.runes, x.lo, x.hi = syntax.OpCharClass, []rune{' ', '~'}, 1, 1
-	case syntax.OpCapture:
-		return x.subs[0]
-	case syntax.OpConcat:
-		for _, s := range x.subs {
-			x.lo, x.hi = plus(x.lo, s.lo), plus(x.hi, s.hi)
-		}
-	case syntax.OpAlternate:
-		x.lo = unbounded
-		for _, s := range x.subs {
-			x.lo, x.hi = min(x.lo, s.lo), max(x.hi, s.hi)
-		}
-	case syntax.OpStar, syntax.OpPlus, syntax.OpQuest, syntax.OpRepeat:
-		x.op = syntax.OpRepeat
-		x.from, x.to = repeats(re)
-		x.lo, x.hi = times(x.subs[0].lo, x.from), times(x.subs[0].hi, x.to)
-	default: // anchors, word boundaries, the empty text
-		x.op = syntax.OpEmptyMatch
+	if keep == nil {
+		keep = pairs
+	}
+	if len(keep) == 0 {
+		return rx{}
+	}
+	return rx{op: rxClass, runes: keep, lo: 1, hi: 1}
+}
+
+func concat(subs []rx) rx {
+	if len(subs) == 1 {
+		return subs[0]
+	}
+	x := rx{op: rxConcat, subs: subs}
+	for i := range subs {
+		x.lo, x.hi = plus(x.lo, subs[i].lo), plus(x.hi, subs[i].hi)
 	}
 	return x
+}
+
+func alternate(subs []rx) rx {
+	if len(subs) == 1 {
+		return subs[0]
+	}
+	x := rx{op: rxAlternate, subs: subs, lo: unbounded}
+	for i := range subs {
+		x.lo, x.hi = min(x.lo, subs[i].lo), max(x.hi, subs[i].hi)
+	}
+	return x
+}
+
+func repeat(sub rx, from, to int) rx {
+	if to < from || sub.hi == 0 { // nothing, however often
+		return rx{}
+	}
+	return rx{op: rxRepeat, subs: []rx{sub}, from: from, to: to, lo: times(sub.lo, from), hi: times(sub.hi, to)}
 }
 
 func plus(a, b int) int { return min(a+b, unbounded) }
@@ -91,35 +115,6 @@ func times(a, n int) int {
 		return unbounded
 	}
 	return a * n
-}
-
-func repeats(re *syntax.Regexp) (from, to int) {
-	switch re.Op {
-	case syntax.OpStar:
-		return 0, unbounded
-	case syntax.OpPlus:
-		return 1, unbounded
-	case syntax.OpQuest:
-		return 0, 1
-	}
-	if re.Max < 0 {
-		return re.Min, unbounded
-	}
-	return re.Min, re.Max
-}
-
-// printable keeps the part of a class that can be read, if there is one.
-func printable(class []rune) []rune {
-	var keep []rune
-	for i := 0; i+1 < len(class); i += 2 {
-		if lo, hi := max(class[i], ' '), min(class[i+1], '~'); lo <= hi {
-			keep = append(keep, lo, hi)
-		}
-	}
-	if keep == nil {
-		return class
-	}
-	return keep
 }
 
 // generate makes a text with a length in [lo, hi] if the expression has one,
@@ -140,15 +135,15 @@ func (g *regexGen) generate(r *Random, lo, hi int) []byte {
 // emit appends a text of x whose length is, where possible, in [lo, hi].
 func (x *rx) emit(b []byte, r *Random, lo, hi int) []byte {
 	switch x.op {
-	case syntax.OpLiteral:
+	case rxLiteral:
 		for _, c := range x.runes {
 			b = utf8.AppendRune(b, c)
 		}
-	case syntax.OpCharClass:
+	case rxClass:
 		b = utf8.AppendRune(b, pick(x.runes, r))
-	case syntax.OpAlternate:
+	case rxAlternate:
 		b = x.choose(r, lo, hi).emit(b, r, lo, hi)
-	case syntax.OpConcat:
+	case rxConcat:
 		restLo, restHi := x.lo, 0
 		endless := 0
 		for i := range x.subs {
@@ -175,7 +170,7 @@ func (x *rx) emit(b []byte, r *Random, lo, hi int) []byte {
 			n := utf8.RuneCount(b[before:])
 			lo, hi = max(lo-n, 0), max(hi-n, 0)
 		}
-	case syntax.OpRepeat:
+	case rxRepeat:
 		s := &x.subs[0]
 		for n := x.count(r, lo, hi); n > 0; n-- {
 			least := max(s.lo, lo-times(s.hi, n-1))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/big"
 	"strings"
 
@@ -61,8 +62,9 @@ type node struct {
 	branches []*node
 	logical  string
 	prec     int
+	decimal  bool // the logical type is one that Avro takes
 	scale    int32
-	props    any // arg.properties as it stands in the schema, nil if absent
+	props    any // arg.properties as Java reads it, nil if absent
 
 	connect *data.Schema
 	plan    *plan // made at the first value
@@ -150,10 +152,14 @@ func (p *parser) parseObject(v map[string]any, namespace string) (*node, error) 
 	if !ok {
 		return p.parse(name, namespace)
 	}
-	n := &node{kind: k, props: v["arg.properties"], doc: text(v["doc"])}
+	n := &node{kind: k, doc: text(v["doc"])}
+	if props, ok := v["arg.properties"]; ok {
+		n.props = property(props)
+	}
 	n.logical = text(v["logicalType"])
 	if n.logical == "decimal" && (k == bytesKind || k == fixedKind) {
 		n.prec, n.scale = integer(v["precision"]), int32(integer(v["scale"]))
+		n.decimal = validDecimal(k, v)
 	}
 	if k == recordKind || k == enumKind || k == fixedKind {
 		if ns, ok := v["namespace"].(string); ok {
@@ -199,6 +205,25 @@ func (p *parser) parseParts(n *node, v map[string]any, namespace string) (err er
 	return err
 }
 
+// validDecimal reports what Avro's LogicalTypes.Decimal demands; another one is
+// ignored.
+func validDecimal(k kind, v map[string]any) bool {
+	number := func(name string) (int64, bool) {
+		n, _ := v[name].(json.Number)
+		class, i, _ := javaNumber(n)
+		return i, class == "java.lang.Integer"
+	}
+	prec, ok := number("precision")
+	scale, hasScale := number("scale")
+	if _, given := v["scale"]; !ok || given && !hasScale {
+		return false
+	}
+	if k == fixedKind && float64(prec) > math.Floor(float64(8*integer(v["size"])-1)*math.Log10(2)) {
+		return false
+	}
+	return prec > 0 && scale >= 0 && scale <= prec
+}
+
 func fullName(name, namespace string) string {
 	if namespace == "" || strings.ContainsRune(name, '.') {
 		return name
@@ -217,11 +242,41 @@ func integer(v any) int {
 	return int(i)
 }
 
+// jsonNull is a null in the properties, an object as any other for Java. A nil
+// is what Java's null is: no value.
+type jsonNull struct{}
+
+// property is a JSON value as Avro gives properties to the generator: null is an
+// object, and a whole number that is no long is lost.
+func property(raw any) any {
+	switch v := raw.(type) {
+	case nil:
+		return jsonNull{}
+	case json.Number:
+		if class, _, _ := javaNumber(v); class == "java.math.BigInteger" {
+			return nil
+		}
+	case []any:
+		list := make([]any, len(v))
+		for i, e := range v {
+			list[i] = property(e)
+		}
+		return list
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for k, e := range v {
+			m[k] = property(e)
+		}
+		return m
+	}
+	return raw
+}
+
 // javaNumber is what the Java side makes of a JSON number: Integer, Long,
 // BigInteger or Double.
 func javaNumber(n json.Number) (class string, i int64, f float64) {
 	s := n.String()
-	if !strings.ContainsAny(s, ".eE") {
+	if !isDecimal(n) {
 		b, ok := new(big.Int).SetString(s, 10)
 		switch {
 		case ok && b.IsInt64() && b.Int64() == int64(int32(b.Int64())):
@@ -235,6 +290,8 @@ func javaNumber(n json.Number) (class string, i int64, f float64) {
 	f, _ = n.Float64()
 	return "java.lang.Double", 0, f
 }
+
+func isDecimal(n json.Number) bool { return strings.ContainsAny(n.String(), ".eE") }
 
 // javaClass names the Java class of a JSON value, for the texts of errors.
 func javaClass(v any) string {
