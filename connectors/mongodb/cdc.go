@@ -48,12 +48,12 @@ func cdcCause(err error) error {
 
 // javaClass is the exception that Java has for an error.
 func javaClass(err error) string {
+	if f := fault.Of(err); f != nil && f.Java != "" {
+		return f.Java
+	}
 	var parse *extjson.Error
 	if errors.As(err, &parse) {
 		return parse.Class
-	}
-	if f := fault.Of(err); f != nil && f.Java != "" {
-		return f.Java
 	}
 	return dataException
 }

@@ -61,8 +61,9 @@ type mapping struct {
 // each Node what its values become.
 type toConnect struct {
 	mapping
-	open   map[*Node]*data.Schema   // records that are being made
-	cycles map[*Node][]*data.Schema // references into them, to be filled in at their end
+	open    map[*Node]*data.Schema   // records that are being made
+	entries map[*Node]bool           // map entries whose key or value is being made
+	cycles  map[*Node][]*data.Schema // references into them, to be filled in at their end
 	// done keeps the records that are complete, so that types which use each other
 	// twice do not double the work with every level.
 	done   map[use]*data.Schema
@@ -85,7 +86,7 @@ func (m mapping) Connect(n *Node, version int32) (*data.Schema, error) {
 	if n.Type == Null {
 		return nil, nil // its only value is null, which has no schema in Connect
 	}
-	t := toConnect{mapping: m, open: map[*Node]*data.Schema{}, cycles: map[*Node][]*data.Schema{}, done: map[use]*data.Schema{}}
+	t := toConnect{mapping: m, open: map[*Node]*data.Schema{}, entries: map[*Node]bool{}, cycles: map[*Node][]*data.Schema{}, done: map[use]*data.Schema{}}
 	s, err := t.schema(n, false, nil, "")
 	if err == nil && s.Version == 0 && n.As != AsNullable {
 		s.Version = version
@@ -289,6 +290,11 @@ func (t *toConnect) array(s *data.Schema, n *Node) error {
 	if len(entry.Fields) != 2 || entry.Fields[0].Name != "key" || entry.Fields[1].Name != "value" {
 		return dataError("Found map encoded as array of key-value pairs, but array elements do not match the expected format.")
 	}
+	if t.entries[entry] {
+		return dataError("The map entry %s contains itself", entry.FullName())
+	}
+	t.entries[entry] = true
+	defer delete(t.entries, entry)
 	s.Kind = data.Map
 	if s.Key, err = t.schema(entry.Fields[0].Node, false, nil, ""); err != nil {
 		return err

@@ -431,7 +431,8 @@ func FuzzDecode(f *testing.F) {
 // FuzzParse reads damaged schemas.
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{string(anything.JSON()), `["null","int"]`, `"string"`, `{"type":"fixed","name":"F","size":-1}`,
-		`{"type":"record","name":"R","fields":[{"name":"a","type":"R"}]}`, `{"type":"enum","name":"E","symbols":[]}`} {
+		`{"type":"record","name":"R","fields":[{"name":"a","type":"R"}]}`, `{"type":"enum","name":"E","symbols":[]}`, entryOfItself,
+		`{"type":"record","name":"A","namespace":"n","fields":[{"name":"b","type":{"type":"enum","name":"B","namespace":"","symbols":["X"]}},{"name":"c","type":"B"}]}`} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -50,7 +50,7 @@ func defaultValue(n *Node, s *data.Schema, v any) (data.Value, bool) {
 		i, err := strconv.ParseInt(num.String(), 10, 64)
 		if err != nil {
 			f, ferr := num.Float64()
-			if i = int64(f); ferr != nil {
+			if i = int64(f); ferr != nil || float64(i) != f || f >= 1<<63 {
 				return data.Value{}, false
 			}
 		}

@@ -336,8 +336,12 @@ func (d *derivation) field(n *Node, name string, s *data.Schema, doc string) err
 	if f.Node, err = d.schema(s, false); err != nil {
 		return err
 	}
-	if string(f.Default) != "null" && f.Node.Type == Union && len(f.Node.Branches) > 0 && f.Node.Branches[0].Type == Null {
+	switch {
+	case string(f.Default) == "null":
+	case f.Node.Type == Union && len(f.Node.Branches) > 0 && f.Node.Branches[0].Type == Null:
 		f.Default = nil // Avro wants defaults of the first branch's type
+	case f.Node.Type == Array && f.Node.Elem.isMapEntry() && string(f.Default) != "[]":
+		f.Default = nil // connect.default has pairs, which are no records
 	}
 	if d.metaData && again && len(s.Params) > 0 && hasNamed(f.Node) {
 		if params := paramsJSON(s.Params, d.discardTypeDocument); params != nil {

@@ -19,12 +19,13 @@ import (
 // Like Java's reader it accepts a default that does not fit its field, and ignores it.
 func Parse(text string, refs ...string) (n *Node, err error) {
 	defer recovered(&err)
-	s, err := parseWith(text, refs)
+	texts := append(refs[:len(refs):len(refs)], text)
+	s, err := parseWith(texts, ambiguous(texts...))
 	if err != nil {
 		return nil, err
 	}
-	t := translator{nodes: map[string]*Node{}}
-	if n, err = t.node(s); err != nil {
+	t := translator{nodes: map[string]*Node{}, exact: exactOf(texts)}
+	if n, err = t.node(s, t.exact.root); err != nil {
 		return nil, err
 	}
 	n.measure(map[*Node]bool{})
@@ -39,30 +40,47 @@ func recovered(err *error) {
 	}
 }
 
-func parseWith(text string, refs []string) (hamba.Schema, error) {
-	for _, t := range append(refs[:len(refs):len(refs)], text) {
+// parseWith reads the last of the texts; those before it are what it refers to.
+// qualify: with names written in full.
+func parseWith(texts []string, qualify bool) (s hamba.Schema, err error) {
+	for _, t := range texts {
 		if err := bounded(t); err != nil {
 			return nil, err
 		}
 	}
-	cache := &hamba.SchemaCache{}
-	for _, ref := range refs {
-		if _, err := parseTolerant(ref, cache); err != nil {
-			return nil, fmt.Errorf("referenced schema: %w", err)
+	full := texts
+	if qualify {
+		if full, err = qualified(texts); err != nil {
+			return nil, err
 		}
 	}
-	return parseTolerant(text, cache)
+	cache := &hamba.SchemaCache{}
+	for i, t := range full {
+		if s, err = parseTolerant(t, cache); err == nil {
+			continue
+		}
+		if !qualify && unknownType(err) {
+			return parseWith(texts, true)
+		}
+		if i < len(full)-1 {
+			err = fmt.Errorf("referenced schema: %w", err)
+		}
+		return nil, errors.New(strings.ReplaceAll(err.Error(), noNamespace+".", ""))
+	}
+	return s, nil
 }
 
 // readable says why data of one schema cannot be read with another, which may refer
 // to others; nil: it can.
 func readable(written, text string, refs []string) (err error) {
 	defer recovered(&err)
-	reader, err := parseWith(text, refs)
+	texts := append(refs[:len(refs):len(refs)], text)
+	qualify := ambiguous(append(texts, written)...)
+	reader, err := parseWith(texts, qualify)
 	if err != nil {
 		return err
 	}
-	writer, err := parseWith(written, nil)
+	writer, err := parseWith([]string{written}, qualify)
 	if err != nil {
 		return err
 	}
@@ -153,19 +171,23 @@ func dropDefault(v any, field string) bool {
 }
 
 // translator makes Nodes of hamba's schemas; named types are made once.
-type translator struct{ nodes map[string]*Node }
+type translator struct {
+	nodes map[string]*Node
+	exact exact
+}
 
-func (t *translator) node(s hamba.Schema) (*Node, error) {
+// node makes the Node of s, of which raw is the JSON, if it is known.
+func (t *translator) node(s hamba.Schema, raw any) (*Node, error) {
 	switch s := s.(type) {
 	case *hamba.RefSchema:
 		if n := t.nodes[s.Schema().FullName()]; n != nil {
 			return n, nil
 		}
-		return t.node(s.Schema())
+		return t.node(s.Schema(), nil)
 	case *hamba.NullSchema:
 		return &Node{Type: Null}, nil
 	case *hamba.PrimitiveSchema:
-		return &Node{Type: primitives[s.Type()], Props: propsOf(s, s.Logical())}, nil
+		return &Node{Type: primitives[s.Type()], Props: restore(propsOf(s, s.Logical()), raw)}, nil
 	case *hamba.RecordSchema:
 		return t.record(s)
 	case *hamba.EnumSchema:
@@ -180,15 +202,20 @@ func (t *translator) node(s hamba.Schema) (*Node, error) {
 		}
 		return n, nil
 	case *hamba.ArraySchema:
-		elem, err := t.node(s.Items())
-		return &Node{Type: Array, Elem: elem, Props: propsOf(s, nil)}, err
+		elem, err := t.node(s.Items(), within(raw, "items"))
+		return &Node{Type: Array, Elem: elem, Props: restore(propsOf(s, nil), raw)}, err
 	case *hamba.MapSchema:
-		elem, err := t.node(s.Values())
-		return &Node{Type: Map, Elem: elem, Props: propsOf(s, nil)}, err
+		elem, err := t.node(s.Values(), within(raw, "values"))
+		return &Node{Type: Map, Elem: elem, Props: restore(propsOf(s, nil), raw)}, err
 	case *hamba.UnionSchema:
 		n := &Node{Type: Union}
-		for _, b := range s.Types() {
-			branch, err := t.node(b)
+		branches, _ := raw.([]any)
+		for i, b := range s.Types() {
+			var one any
+			if i < len(branches) {
+				one = branches[i]
+			}
+			branch, err := t.node(b, one)
 			if err != nil {
 				return nil, err
 			}
@@ -205,25 +232,31 @@ var primitives = map[hamba.Type]Type{
 }
 
 func (t *translator) declare(s hamba.NamedSchema, typ Type) *Node {
-	n := &Node{Type: typ, Name: s.Name(), Namespace: s.Namespace(), Aliases: s.Aliases()}
+	n := &Node{Type: typ}
+	n.Name, n.Namespace, n.Aliases = namesOf(s)
 	t.nodes[s.FullName()] = n
 	return n
 }
 
 func (t *translator) record(s *hamba.RecordSchema) (*Node, error) {
 	n := t.declare(s, Record)
-	n.Doc, n.Props = s.Doc(), propsOf(s, nil)
-	for _, f := range s.Fields() {
+	raw := t.exact.records[n.FullName()]
+	n.Doc, n.Props = s.Doc(), restore(propsOf(s, nil), raw)
+	for i, f := range s.Fields() {
 		if f == nil {
 			return nil, errors.New("a field has no definition")
 		}
-		child, err := t.node(f.Type())
+		given := fieldOf(raw, i)
+		child, err := t.node(f.Type(), within(given, "type"))
 		if err != nil {
 			return nil, err
 		}
-		field := Field{Name: f.Name(), Doc: f.Doc(), Aliases: f.Aliases(), Node: child, Props: propsOf(f, nil)}
+		field := Field{Name: f.Name(), Doc: f.Doc(), Aliases: f.Aliases(), Node: child, Props: restore(propsOf(f, nil), given)}
 		if f.HasDefault() {
 			field.Default = jsonOf(plainDefault(f.Default()))
+			if exact := longNumber(within(given, "default")); exact != nil {
+				field.Default = exact
+			}
 		}
 		n.Fields = append(n.Fields, field)
 	}

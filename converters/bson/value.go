@@ -16,7 +16,8 @@ func Append(dst []byte, v data.Value, s *data.Schema) ([]byte, error) {
 	case data.Struct:
 		out, err = appendStruct(dst, v, s, 0)
 	case data.Map:
-		out, err = appendMap(dst, v, s, 0)
+		// A map at the top goes to the driver's codec, which knows no defaults (MapRecordConverter).
+		out, err = appendPairs(dst, v, s, nil, 0)
 	default:
 		err = dataError("No converter present due to unexpected object type: %s", values.Class(v.Kind()))
 	}
@@ -108,6 +109,15 @@ func elemOf(s *data.Schema) *data.Schema {
 }
 
 func appendMap(dst []byte, v data.Value, s *data.Schema, depth int) ([]byte, error) {
+	elem := elemOf(s)
+	if elem != nil && elem.HasDefault && scalar(elem.Kind) {
+		return appendPairs(dst, v, s, elem, depth)
+	}
+	return appendPairs(dst, v, s, nil, depth)
+}
+
+// appendPairs appends a map; null stands for the default of defaults, if that is given.
+func appendPairs(dst []byte, v data.Value, s, defaults *data.Schema, depth int) ([]byte, error) {
 	dst, start := open(dst)
 	pairs := v.Elems()
 	elem := elemOf(s)
@@ -116,8 +126,8 @@ func appendMap(dst []byte, v data.Value, s *data.Schema, depth int) ([]byte, err
 			return nil, dataError("class %s cannot be cast to class java.lang.String", values.Class(pairs[i].Kind())).WithJava("java.lang.ClassCastException")
 		}
 		e := pairs[i+1]
-		if elem != nil && scalar(elem.Kind) {
-			e = elem.DefaultOr(e)
+		if defaults != nil {
+			e = defaults.DefaultOr(e)
 		}
 		var err error
 		if dst, err = appendElement(dst, pairs[i].Str(), e, elem, depth+1); err != nil {

@@ -78,14 +78,16 @@ func New(props map[string]string, side converters.Side) (*Factory, error) {
 		return nil, err
 	}
 	f := &Factory{config: c}
-	if c.content != "" && c.schemas {
+	if c.content != "" { // Java reads it even if schemas.enable=false leaves it without effect
 		s, err := f.For("").(*Converter).parseSchema([]byte(c.content))
 		if err != nil {
 			return nil, &fault.Error{Class: fault.Config, Code: "json.schema_content", Field: "schema.content", Java: dataException,
 				Fix: "Give schema.content a schema as JsonConverter writes it, for instance {\"type\":\"struct\",\"fields\":[…]}.",
 				Err: fault.Because(err, "Failed to parse schema in converter config due to serialization error: ")}
 		}
-		f.external = s
+		if c.schemas {
+			f.external = s
+		}
 	}
 	return f, nil
 }

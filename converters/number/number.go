@@ -43,7 +43,10 @@ var kinds = []kind{
 	{"DoubleConverter", "double", data.Float64, 8,
 		func(b []byte) data.Value { return data.OfFloat64(math.Float64frombits(binary.BigEndian.Uint64(b))) },
 		func(dst []byte, v data.Value) []byte {
-			return binary.BigEndian.AppendUint64(dst, math.Float64bits(v.Float()))
+			if f := v.Float(); f == f {
+				return binary.BigEndian.AppendUint64(dst, math.Float64bits(f))
+			}
+			return binary.BigEndian.AppendUint64(dst, 0x7ff8<<48) // Double.doubleToLongBits knows one NaN, Float.floatToRawIntBits all
 		}},
 	{"BooleanConverter", "boolean", data.Bool, 1,
 		func(b []byte) data.Value { return data.OfBool(b[0] == 1) },

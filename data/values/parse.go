@@ -71,20 +71,24 @@ func (p *parser) value(embedded bool, depth int) (data.Value, *data.Schema, erro
 		return data.OfBool(false), booleanSchema, nil
 	}
 	start := p.mark()
-	var v data.Value
-	var s *data.Schema
-	err := errLiteral
-	if p.take("[") {
-		v, s, err = p.array(depth)
-	} else if p.take("{") {
-		v, s, err = p.mapping(depth)
+	open := p.array
+	switch {
+	case p.take("["):
+	case p.take("{"):
+		open = p.mapping
+	default: // blanks before the token are gone, as Java's isNext drops them
+		return p.token(embedded)
 	}
-	if err != errLiteral {
-		return v, s, err
-	}
-	if p.mark() != start {
+	v, s, err := open(depth)
+	if err == errLiteral {
 		p.rewind(start)
+		return p.token(embedded)
 	}
+	return v, s, err
+}
+
+// token reads the next token as a number, a date or a text.
+func (p *parser) token(embedded bool) (data.Value, *data.Schema, error) {
 	token := p.pop()
 	if blank(token) {
 		return data.OfString(token), stringSchema, nil

@@ -57,6 +57,18 @@ func TestReplaceMalformed(t *testing.T) {
 	}
 }
 
+// TestParseBlanks: nothing of a text is dropped that begins with blanks (as Kafka 4.3.1 answers).
+func TestParseBlanks(t *testing.T) {
+	for in, want := range map[string]string{" ": " ", " :": " :", "  :a": "  :a", ` "a"`: ` "a"`, " , ": " , ", "[ :1]": "[ :1]", "{a: }": "{a: }", ` \:`: ` \:`} {
+		if v, _, err := Parse(in); err != nil || v.Kind() != data.String || v.Str() != want {
+			t.Errorf("%q: %s, %v", in, v.Kind(), err)
+		}
+	}
+	if v, _, err := Parse(" [ 1,\t]"); err != nil || v.Kind() != data.Array {
+		t.Errorf("an array after blanks: %s, %v", v.Kind(), err)
+	}
+}
+
 func TestParseIsBounded(t *testing.T) {
 	if _, _, err := Parse(strings.Repeat("[", 1000000)); err != ErrTooDeep {
 		t.Errorf("a million brackets: %v", err)

@@ -152,7 +152,7 @@ func CompareError(want *VectorError, got error) (handled bool, err error) {
 	case want == nil && got == nil:
 		return false, nil
 	case want == nil:
-		return true, fmt.Errorf("failed: %w", got)
+		return true, &refusal{got}
 	case got == nil:
 		return true, fmt.Errorf("succeeded, want %s: %s", want.Class, want.Message)
 	case want.ComparesMessage() && got.Error() != want.Message:

@@ -193,7 +193,7 @@ func floatOf(raw json.RawMessage, bits int) (float64, error) {
 	text := string(raw)
 	switch text {
 	case `"NaN"`:
-		return math.NaN(), nil
+		return math.Float64frombits(0x7ff8 << 48), nil // Java's
 	case `"Infinity"`:
 		return math.Inf(1), nil
 	case `"-Infinity"`:

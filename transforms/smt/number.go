@@ -1,6 +1,7 @@
 package smt
 
 import (
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -49,6 +50,9 @@ func toFloat(unscaled *big.Int, scale int32) float64 {
 	return f
 }
 
+// javaNaN is the NaN of Java's classes, Double.NaN; Go's has another bit set, which Avro would write.
+var javaNaN = math.Float64frombits(0x7ff8 << 48)
+
 // parseFloat is Double.parseDouble or Float.parseFloat: blanks around the number
 // and a suffix d or f are taken, special values have one spelling. A finite number
 // beyond the range is refused, where Java makes it infinite.
@@ -59,10 +63,10 @@ func parseFloat(s string, bits int) (float64, bool) {
 	case len(s)-len(body) > 1 || body == "" || strings.ContainsRune(s, '_'):
 		return 0, false
 	case body == "NaN" || body == "Infinity":
-		f, err := strconv.ParseFloat(strings.TrimPrefix(s, "+"), bits)
 		if body == "NaN" {
-			f, err = strconv.ParseFloat(body, bits)
+			return javaNaN, true
 		}
+		f, err := strconv.ParseFloat(strings.TrimPrefix(s, "+"), bits)
 		return f, err == nil
 	case body[0] != '.' && (body[0] < '0' || body[0] > '9'):
 		return 0, false

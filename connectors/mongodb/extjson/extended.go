@@ -135,8 +135,6 @@ func (r *reader) dateObject() (byte, error) {
 	switch t.kind {
 	case int32Token, int64Token:
 		return r.int64(typeDate, t.num), nil
-	case doubleToken:
-		return r.int64(typeDate, int64(t.float)), nil
 	case quoted:
 		ms, err := parseDate(t.text)
 		if err != nil {

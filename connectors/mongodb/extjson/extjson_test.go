@@ -50,6 +50,7 @@ func TestAppendErrors(t *testing.T) {
 		`{"a":"x`:              "End of file in JSON string.",
 		`{"a":{"$oid":1}}`:     "JSON reader expected a string but found '1'.",
 		`{"a":{"$date":true}}`: "JSON reader expected an integer or string but found 'true'.",
+		`{"a":{"$date":1.5}}`:  "JSON reader expected an integer or string but found '1.5'.",
 		`[1]`:                  "readStartDocument can only be called when CurrentBSONType is DOCUMENT, not when CurrentBSONType is ARRAY.",
 		``:                     "readStartDocument can only be called when CurrentBSONType is DOCUMENT, not when CurrentBSONType is END_OF_DOCUMENT.",
 	} {
