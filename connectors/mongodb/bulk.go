@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"bytes"
 	"context"
 	"strconv"
 
@@ -113,29 +114,52 @@ func (s *Sink) run(ctx context.Context, c *chunk, i int, ordered bool, k class) 
 	return s.answered(ctx, c, err)
 }
 
-// unsendable is why a model cannot be sent: the driver of the original refuses it
-// too. A replacement whose first name begins with a dollar sign would be taken for
-// an update, and could do anything to the document.
+// unsendable is why a model cannot be sent: the driver of the original refuses it too.
 func (s *Sink) unsendable(m *model) error {
 	if n := m.doc.end - m.doc.off; n > maxDocument {
 		return tooLarge(n)
 	}
-	if name := m.doc.off + first + 1; m.op == opReplace && m.id.empty() && name < m.doc.end && s.plan.buf[name] == '$' {
-		return fault.New(fault.Record, codeWrite, "Invalid BSON field name %s", cstring(s.plan.buf[name:m.doc.end])).
-			WithJava("java.lang.IllegalArgumentException")
-	}
-	if m.op == opUpdate {
-		return badUpdate(s.plan.buf[m.doc.off:m.doc.end])
+	switch doc := s.plan.buf[m.doc.off:m.doc.end]; m.op {
+	case opReplace:
+		return badReplacement(doc)
+	case opUpdate:
+		return badUpdate(doc)
 	}
 	return nil
+}
+
+// illegal is a document that Java's driver refuses by an exception of the JVM.
+func illegal(format string, args ...any) error {
+	return fault.New(fault.Record, codeWrite, format, args...).WithJava("java.lang.IllegalArgumentException")
+}
+
+// badReplacement is why a document cannot take the place of another: of its own names
+// only those of a DBRef may begin with a dollar sign (ReplacingDocumentFieldNameValidator
+// of Java's driver). With such a name in front it would be taken for an update, and
+// could do anything.
+func badReplacement(doc []byte) error {
+	if bytes.IndexByte(doc, '$') < 0 {
+		return nil
+	}
+	for at := first; ; {
+		f, ok := next(doc, at)
+		if !ok {
+			return nil
+		}
+		if len(f.name) > 0 && f.name[0] == '$' {
+			switch string(f.name) {
+			case "$db", "$ref", "$id":
+			default:
+				return illegal("Invalid BSON field name %s", f.name)
+			}
+		}
+		at = f.end
+	}
 }
 
 // badUpdate is why an update from a change event is none: without operators a server
 // would take it for a replacement, and put it in the place of the document.
 func badUpdate(doc []byte) error {
-	illegal := func(format string, args ...any) error {
-		return fault.New(fault.Record, codeWrite, format, args...).WithJava("java.lang.IllegalArgumentException")
-	}
 	if isEmptyDocument(doc) {
 		return illegal("Invalid BSON document for an update. The document may not be empty.")
 	}

@@ -259,9 +259,3 @@ func valid(doc []byte) (size int, ok bool) {
 	}
 	return size, true
 }
-
-// cstring is the text before the first zero.
-func cstring(b []byte) []byte {
-	head, _, _ := bytes.Cut(b, []byte{0})
-	return head
-}
