@@ -94,7 +94,7 @@ func TestTransformedTopicsAreEqual(t *testing.T) {
 	t.Logf("%d records are the same bytes, for instance %s %s", lines, all[0].Key, all[0].Value)
 }
 
-// messagesOf reads a topic of one partition.
+// messagesOf reads a topic of one partition, that nobody writes in transactions.
 func messagesOf(t *testing.T, topic string) []*sarama.ConsumerMessage {
 	t.Helper()
 	client, err := sarama.NewClient([]string{shared.kafka.Addr}, sarama.NewConfig())
@@ -108,6 +108,6 @@ func messagesOf(t *testing.T, topic string) []*sarama.ConsumerMessage {
 	}
 	defer consumer.Close()
 	var all []*sarama.ConsumerMessage
-	readPartition(t, client, consumer, topic, 0, func(m *sarama.ConsumerMessage) { all = append(all, m) })
+	readPartition(t, client, consumer, topic, 0, time.Minute, func(m *sarama.ConsumerMessage) { all = append(all, m) })
 	return all
 }

@@ -144,7 +144,7 @@ func readTopic(t *testing.T, topic string) []input {
 	var records []input
 	decode := rowDecoder(t)
 	for _, p := range partitions {
-		readPartition(t, client, consumer, topic, p, func(m *sarama.ConsumerMessage) {
+		readPartition(t, client, consumer, topic, p, 3*time.Second, func(m *sarama.ConsumerMessage) {
 			r := decode(m)
 			if r.orderID != string(m.Key) {
 				t.Errorf("record %v of %s has the key %q", r, topic, m.Key)
@@ -156,20 +156,22 @@ func readTopic(t *testing.T, topic string) []input {
 }
 
 // readPartition reads to the last stable offset. Transaction markers take offsets
-// that no message has, so the end is reached when the reader has nothing more for
-// a while; the count is then compared with the truth, which tells a cut.
-func readPartition(t *testing.T, client sarama.Client, consumer sarama.Consumer, topic string, p int32, each func(*sarama.ConsumerMessage)) {
+// that no message has, so the end is reached too when the reader has nothing more for
+// as long as quiet; the count is then compared with the truth, which tells a cut.
+func readPartition(t *testing.T, client sarama.Client, consumer sarama.Consumer, topic string, p int32, quiet time.Duration, each func(*sarama.ConsumerMessage)) {
 	t.Helper()
 	end, err := client.GetOffset(topic, p, sarama.OffsetNewest)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if end == 0 {
+		return
 	}
 	pc, err := consumer.ConsumePartition(topic, p, sarama.OffsetOldest)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer pc.Close()
-	quiet := 3 * time.Second
 	timer := time.NewTimer(quiet)
 	defer timer.Stop()
 	for {

@@ -105,8 +105,9 @@ type Mongo struct {
 	URI string
 }
 
-// NewMongo installs the server; Start starts it.
-func NewMongo(ctx context.Context, dir string) (*Mongo, error) {
+// NewMongo installs the server; Start starts it. Its data is in dir; flags are further
+// arguments of its command line.
+func NewMongo(ctx context.Context, dir string, flags ...string) (*Mongo, error) {
 	venv, err := Python(ctx, "secantusdb-"+secantusVersion, "secantusdb=="+secantusVersion, "pymongo")
 	if err != nil {
 		return nil, err
@@ -118,8 +119,8 @@ func NewMongo(ctx context.Context, dir string) (*Mongo, error) {
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
 	main := "import sys; sys.argv[0]='secantusd-py'; from importlib.metadata import entry_points; " +
 		"[e] = [e for e in entry_points(group='console_scripts') if e.name=='secantusd-py']; sys.exit(e.load()())"
-	p := New("secantusdb", filepath.Join(dir, "secantusdb.log"), nil, Dialable(addr),
-		filepath.Join(venv, "bin", "python"), "-c", main, "--port", fmt.Sprint(port), "--storage-path", filepath.Join(dir, "mongo"), "--log-level", "ERROR")
+	args := []string{"-c", main, "--port", fmt.Sprint(port), "--storage-path", filepath.Join(dir, "mongo"), "--log-level", "ERROR"}
+	p := New("secantusdb", filepath.Join(dir, "secantusdb.log"), nil, Dialable(addr), filepath.Join(venv, "bin", "python"), append(args, flags...)...)
 	return &Mongo{Process: p, URI: "mongodb://" + addr}, nil
 }
 
