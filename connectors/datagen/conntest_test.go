@@ -20,13 +20,9 @@ func TestContract(t *testing.T) {
 			conntest.Source(t, conntest.SourceCase{
 				Batches: 3,
 				Open: func(t *testing.T, from []data.Mark) connectors.Source {
-					var offset data.Value
-					for _, m := range from {
-						offset = m.Next
-					}
-					return start(t, offset, props("0"))
+					return start(t, from, props("0"))
 				},
-				Quiet: func(t *testing.T) connectors.Source { return start(t, data.Value{}, props("900000000")) },
+				Quiet: func(t *testing.T) connectors.Source { return start(t, nil, props("900000000")) },
 			})
 		})
 	}

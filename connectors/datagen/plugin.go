@@ -35,16 +35,16 @@ func check(_ context.Context, props map[string]string) *configdef.Report {
 	return r
 }
 
-// tasks gives each task its number. The matched streams have one task: their
-// index is one sequence.
+// tasks gives each task its number and how many there are. The matched streams
+// have no more tasks than shards.
 func tasks(props map[string]string, max int) ([]map[string]string, error) {
 	if isMacd(strings.TrimSpace(props[keyQuickstart])) {
-		max = min(max, 1)
+		max = min(max, shards)
 	}
 	all := make([]map[string]string, max)
 	for i := range all {
 		all[i] = maps.Clone(props)
-		all[i][keyTask] = strconv.Itoa(i)
+		all[i][keyTask], all[i][keyTasks] = strconv.Itoa(i), strconv.Itoa(max)
 	}
 	return all, nil
 }
@@ -56,12 +56,19 @@ func Parse(props map[string]string) (Config, error) {
 	if errs := r.Errors(); len(errs) > 0 {
 		return c, fault.New(fault.Config, "datagen.config", "%s", strings.Join(errs, "; "))
 	}
-	if t, ok := props[keyTask]; ok {
-		n, err := strconv.Atoi(t)
-		if err != nil || n < 0 {
-			return c, fault.New(fault.Config, "datagen.config", "Invalid value %s for configuration %s: the number of a task is written by the worker", t, keyTask)
+	for k, into := range map[string]*int{keyTask: &c.TaskID, keyTasks: &c.Tasks} {
+		text, ok := props[k]
+		if !ok {
+			continue
 		}
-		c.TaskID = n
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			return c, fault.New(fault.Config, "datagen.config", "Invalid value %s for configuration %s: what tells tasks apart is written by the worker", text, k)
+		}
+		*into = n
+	}
+	if isMacd(c.Quickstart) && (c.TaskID >= max(c.Tasks, 1) || c.Tasks > shards) {
+		return c, fault.New(fault.Config, "datagen.config", "Task %d of %d: %s has tasks 0 to %d at most", c.TaskID, c.Tasks, c.Quickstart, shards-1)
 	}
 	return c, nil
 }

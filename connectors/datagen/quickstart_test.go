@@ -68,7 +68,7 @@ func TestQuickstarts(t *testing.T) {
 				t.Fatal(err)
 			}
 			props := map[string]string{"kafka.topic": "t", "quickstart": strings.ToUpper(q.name), "max.interval": "0", "random.seed": "7"}
-			s := start(t, data.Value{}, props)
+			s := start(t, nil, props)
 			if got, want := s.keyField, s.stream.schema().FieldIndex(q.key); got != want || want < 0 {
 				t.Errorf("the key is field %d, want %d, %s", got, want, q.key)
 			}
@@ -84,7 +84,7 @@ func TestQuickstarts(t *testing.T) {
 					t.Fatalf("record %d after a restart is %v, want %v", n, v, want)
 				}
 			}
-			named, _ := read(t, start(t, data.Value{}, map[string]string{"kafka.topic": "t", "schema.filename": q.resource, "max.interval": "0", "random.seed": "7"}), 1)
+			named, _ := read(t, start(t, nil, map[string]string{"kafka.topic": "t", "schema.filename": q.resource, "max.interval": "0", "random.seed": "7"}), 1)
 			if !named[0].Equal(values[0]) {
 				t.Errorf("schema.filename %s gives %v, want %v", q.resource, named[0], values[0])
 			}

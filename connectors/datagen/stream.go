@@ -26,10 +26,11 @@ type stream interface {
 	keyField() string
 }
 
-// stream makes the generator that the configuration asks for.
-func (c *Config) stream() (stream, error) {
+// stream makes the generator that the configuration asks for; start is
+// event.time.start.
+func (c *Config) stream(start int64) (stream, error) {
 	if isMacd(c.Quickstart) {
-		m := &matched{cfg: c.macd()}
+		m := &matched{cfg: c.macd(start)}
 		m.payments = strings.EqualFold(c.Quickstart, macdPayments)
 		return m, nil
 	}
@@ -54,7 +55,16 @@ func (c *Config) stream() (stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &random{s: s, key: key, event: c.HasEventStart, first: c.EventStart, step: c.EventStep}, nil
+	r := &random{s: s, key: key}
+	if c.HasEventStart {
+		r.at = func(i int64) int64 {
+			if c.EventSpan > 0 {
+				return start + macd.Evenly(i, c.Iterations, c.EventSpan)
+			}
+			return start + i*c.EventStep
+		}
+	}
+	return r, nil
 }
 
 // matched is one of the two streams that belong together.
@@ -63,10 +73,10 @@ type matched struct {
 	payments bool
 }
 
-func (m *matched) start(seed, _ int64) { m.cfg.Seed = seed }
-func (m *matched) seed() int64         { return m.cfg.Seed }
-func (m *matched) taken() int          { return 0 } // a few hundred, always
-func (m *matched) keyField() string    { return "order_id" }
+func (m *matched) start(int64, int64) {}
+func (m *matched) seed() int64        { return m.cfg.Seed }
+func (m *matched) taken() int         { return 0 } // a few hundred, always
+func (m *matched) keyField() string   { return "order_id" }
 
 func (m *matched) schema() *data.Schema {
 	if m.payments {
@@ -91,13 +101,12 @@ func (m *matched) next(count, now int64, a *data.Arena, emit func(data.Value, in
 
 // random is a stream of random values for a schema.
 type random struct {
-	s           *gen.Schema
-	key         string
-	g           *gen.Generator
-	r           *gen.Random
-	last        int64
-	event       bool
-	first, step int64
+	s    *gen.Schema
+	key  string
+	g    *gen.Generator
+	r    *gen.Random
+	last int64
+	at   func(i int64) int64 // the time of iteration i; nil: the producer's
 }
 
 func (r *random) start(seed, count int64) {
@@ -122,8 +131,8 @@ func (r *random) next(count, now int64, a *data.Arena, emit func(data.Value, int
 	r.last = r.r.NextLong()
 	r.r.SetSeed(r.last)
 	at := data.NoTimestamp // the producer takes the clock's, as for the original
-	if r.event {
-		at = r.first + count*r.step
+	if r.at != nil {
+		at = r.at(count)
 	}
 	emit(v, at)
 	return nil

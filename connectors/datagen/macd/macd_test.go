@@ -127,7 +127,7 @@ func TestOrdersStayTheSame(t *testing.T) {
 	c := Config{Seed: 42}
 	o, p := c.Order(0), c.Payments(0)[0]
 	got := []any{o.ID, o.Customer, o.City, o.Channel, len(o.Items), o.Total, p.ID, p.Method}
-	want := []any{"ord-6e95-00000000", "Tilda Thiel", "Hamburg", "kiosk", 3, 13.66, "pay-6e95-00000000-1", "cash"}
+	want := []any{"ord-6e95-00000000", "Tilda Thiel", "Hamburg", "kiosk", 3, 38.22, "pay-6e95-00000000-1", "cash"}
 	for i := range want {
 		if got[i] != want[i] {
 			t.Errorf("got %#v", got)

@@ -1,5 +1,7 @@
 package macd
 
+import "slices"
+
 // dish is one line of the menu; prices are in cents.
 type dish struct {
 	name  string
@@ -30,27 +32,47 @@ var places = [...]place{
 	{"S010", "Königsallee", "Düsseldorf"}, {"S011", "Augustusplatz", "Leipzig"}, {"S012", "Prager Straße", "Dresden"},
 }
 
-// weighted is a choice of texts with their shares of a hundred.
-type weighted []struct {
-	name  string
+// weighted is a choice with shares of a hundred.
+type weighted[T any] []struct {
+	item  T
 	share uint64
 }
 
-func (w weighted) pick(r uint64) string {
+func (w weighted[T]) pick(r uint64) T {
 	at := r % 100
 	for _, c := range w {
 		if at < c.share {
-			return c.name
+			return c.item
 		}
 		at -= c.share
 	}
-	return w[len(w)-1].name
+	return w[len(w)-1].item
 }
 
 var (
-	channels = weighted{{"drive-thru", 38}, {"counter", 27}, {"kiosk", 20}, {"app", 10}, {"delivery", 5}}
-	methods  = weighted{{"card", 46}, {"mobile", 24}, {"cash", 22}, {"voucher", 8}}
+	channels = weighted[string]{{"drive-thru", 38}, {"counter", 27}, {"kiosk", 20}, {"app", 10}, {"delivery", 5}}
+	methods  = weighted[string]{{"card", 46}, {"mobile", 24}, {"cash", 22}, {"voucher", 8}}
 )
+
+// combo is dishes that are ordered together.
+type combo [3]uint8
+
+// combos make some dishes popular beyond their place on the menu.
+var combos = weighted[combo]{
+	{together("Double Stack Burger", "Fries Medium", "Cola 0.4 l"), 34},
+	{together("Crispy Chicken Burger", "Fries Large", "Cola 0.4 l"), 22},
+	{together("Chicken Nuggets 9 pcs", "Fries Medium", "Curry Dip"), 16},
+	{together("Veggie Burger", "Garden Salad", "Mineral Water 0.5 l"), 10},
+	{together("Breakfast Muffin", "Coffee", "Fruit Bag"), 10},
+	{together("Kids Meal", "Apple Pie", "Orange Lemonade 0.4 l"), 8},
+}
+
+func together(names ...string) (c combo) {
+	for k, name := range names {
+		c[k] = uint8(slices.IndexFunc(menu[:], func(d dish) bool { return d.name == name }))
+	}
+	return c
+}
 
 var firstNames = [...]string{
 	"Anna", "Ben", "Clara", "David", "Emma", "Felix", "Greta", "Hannes", "Ida", "Jonas", "Katharina", "Leon",

@@ -78,33 +78,29 @@ func appendCustomer(b []byte, n uint32) []byte {
 	return append(b, lastNames[n/uint32(len(firstNames))%uint32(len(lastNames))]...)
 }
 
-// PaymentValues makes the records for index i, in the order of PaymentSchema:
-// none, one or two, with their paid_at. Their memory is of a.
-func (c *Config) PaymentValues(i, now int64, a *data.Arena) (n int, v [2]data.Value, at [2]int64) {
-	p := c.payment(i)
-	if p.missing {
+// PaymentValues makes the records for index i, in the order of PaymentSchema: n of
+// them, none to three, with their paid_at. Their memory is of a.
+func (c *Config) PaymentValues(i, now int64, a *data.Arena) (n int, v [maxPayments]data.Value, at [maxPayments]int64) {
+	p := c.payments(i)
+	if p.n == 0 {
 		return 0, v, at
 	}
-	at[0], at[1] = now, now
-	if c.EventTime {
-		ordered := c.OrderedAt(i, now)
-		at[0], at[1] = ordered+p.delay, ordered+p.again
-	}
-	order := data.OfText(c.appendOrderID(a.Bytes(idLength), i))
-	n = 1
-	if p.again > 0 {
-		n = 2
-	}
-	for k := range n {
+	ordered := c.OrderedAt(i, now)
+	for k := range p.list[:p.n] {
+		x := &p.list[k]
+		at[k] = now
+		if c.EventTime {
+			at[k] = ordered + x.delay
+		}
 		f := a.Values(7)
-		f[0] = data.OfText(c.appendPaymentID(a.Bytes(idLength), i, byte(k+1)))
-		f[1] = order
+		f[0] = data.OfText(c.appendPaymentID(a.Bytes(idLength), i, x.nth))
+		f[1] = data.OfText(c.appendPaidID(a.Bytes(idLength), i, x.nth))
 		f[2] = data.OfString(p.method)
-		f[3] = data.OfFloat64(euros(p.cents))
+		f[3] = data.OfFloat64(euros(x.cents))
 		f[4] = data.OfString(Currency)
 		f[5] = data.OfString("captured")
 		f[6] = data.OfTimestamp(at[k])
 		v[k] = data.OfStruct(f)
 	}
-	return n, v, at
+	return p.n, v, at
 }
