@@ -35,7 +35,7 @@ func TestPipelineFiles(t *testing.T) {
 func TestGeneratorsMatch(t *testing.T) {
 	orders, _ := configs.Read("datagen-orders")
 	payments, _ := configs.Read("datagen-payments")
-	for _, k := range []string{"random.seed", "iterations", "event.time.start", "event.time.step.ms", "topic.creation.default.partitions"} {
+	for _, k := range []string{"random.seed", "iterations", "event.time.start", "event.time.step.ms", "event.time.span", "topic.creation.default.partitions"} {
 		if orders.Config[k] != payments.Config[k] {
 			t.Errorf("%s is %q for orders and %q for payments", k, orders.Config[k], payments.Config[k])
 		}
@@ -46,6 +46,37 @@ func TestGeneratorsMatch(t *testing.T) {
 	}
 	if len(truth.Orders) != 500 || len(truth.Pairs) != 500 || len(truth.WrongAmount) == 0 {
 		t.Errorf("%d orders, %d pairs, %d wrong amounts", len(truth.Orders), len(truth.Pairs), len(truth.WrongAmount))
+	}
+}
+
+// The backfill fills both topics with the last 30 days, and with some of
+// everything that a report of mismatches can find.
+func TestBackfillMatches(t *testing.T) {
+	var first macd.Config
+	for i, name := range []string{"orders", "payments"} {
+		c, err := configs.Read("backfill/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config, err := datagen.Matched(c.Config)
+		if err != nil {
+			t.Fatalf("backfill/%s.json: %v", name, err)
+		}
+		if i == 0 {
+			first = config
+		}
+		if config != first {
+			t.Errorf("backfill/%s.json makes a stream of its own", name)
+		}
+	}
+	counts := first.Count(macd.Window)
+	for l := macd.Pairs; l <= macd.WrongAmount; l++ {
+		if counts[l] == 0 {
+			t.Errorf("list %d of the truth is empty", l)
+		}
+	}
+	if days := (first.OrderedAt(first.Iterations-1, 0) - first.Start) / (24 * 3600_000); days != 29 {
+		t.Errorf("the last order is placed on day %d", days)
 	}
 }
 

@@ -68,15 +68,14 @@ func freePort(wanted int) (int, error) {
 }
 
 // overrides are what this machine changes in a connector file.
-func overrides(name string, s *servers, orders int, start time.Time) map[string]string {
+func overrides(name string, s *servers, orders int, day time.Time) map[string]string {
 	o := map[string]string{"value.converter.schema.registry.url": s.registry.URL()}
 	switch name {
 	case "datagen-orders", "datagen-payments":
 		o["iterations"] = strconv.Itoa(orders)
-		// Yesterday's business hours, so that the chart by hour has something to show.
-		const day = 16 * time.Hour
-		o["event.time.start"] = strconv.FormatInt(start.UnixMilli(), 10)
-		o["event.time.step.ms"] = strconv.FormatInt((day / time.Duration(orders)).Milliseconds(), 10)
+		// A whole day, so that the chart by hour shows its rush hours.
+		o["event.time.start"] = day.Format(time.DateOnly)
+		o["event.time.span"] = "24h"
 	case "mongodb-sink":
 		o["connection.uri"] = s.mongoURI
 		// Two limits of the embedded database: it hangs when a command replaces more
@@ -88,22 +87,19 @@ func overrides(name string, s *servers, orders int, start time.Time) map[string]
 	return o
 }
 
-// openingHour is when the first order of the demo is placed, the day before now.
-func openingHour(now time.Time) time.Time {
-	y, m, d := now.UTC().AddDate(0, 0, -1).Date()
-	return time.Date(y, m, d, 7, 0, 0, 0, time.UTC)
-}
+// businessDay is the day whose orders the demo shows: the one before now.
+func businessDay(now time.Time) time.Time { return now.UTC().AddDate(0, 0, -1) }
 
 // post creates the connectors of configs/ and returns what the generators make.
 func post(ctx context.Context, out io.Writer, url string, s *servers, orders int) (macd.Truth, error) {
 	var truth macd.Truth
-	start := openingHour(time.Now())
+	day := businessDay(time.Now())
 	for _, name := range configs.Pipeline {
 		c, err := configs.Read(name)
 		if err != nil {
 			return truth, err
 		}
-		for k, v := range overrides(name, s, orders, start) {
+		for k, v := range overrides(name, s, orders, day) {
 			c.Config[k] = v
 		}
 		if name == "datagen-payments" {

@@ -10,7 +10,6 @@ import (
 
 	"culvert/connectors"
 	"culvert/connectors/datagen"
-	"culvert/connectors/datagen/macd"
 	"culvert/converters"
 	jsonconverter "culvert/converters/json"
 	"culvert/data"
@@ -27,7 +26,9 @@ func datagenCommand() *cobra.Command {
 func previewCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "preview FILE", Short: "Print the first records of a datagen connector, and their schema", Args: cobra.ExactArgs(1),
-		Long:    "The first line is the schema of the values, as JsonConverter writes it; each further line is a record.\nNothing waits: max.interval does not count here. With random.seed the records are those of task 0.",
+		Long: "The first line is the schema of the values, as JsonConverter writes it; each further line is a record.\n" +
+			"Nothing waits: max.interval and rates do not count here. With random.seed the records are those of task 0.\n" +
+			"Where iterations ends before that many records, so does the preview.",
 		Example: "  culvert datagen preview orders.json -n 20",
 	}
 	n := cmd.Flags().IntP("number", "n", 5, "how many records")
@@ -54,7 +55,9 @@ func preview(cmd *cobra.Command, props map[string]string, n int) error {
 		return err
 	}
 	tasks[0]["max.interval"] = "0"
-	delete(tasks[0], "maxInterval")
+	for _, k := range []string{"maxInterval", "records.per.second", "rate.curve"} {
+		delete(tasks[0], k)
+	}
 	src, err := plugin.Source(cmd.Context(), connectors.Env{}, tasks[0])
 	if err != nil {
 		return err
@@ -66,7 +69,10 @@ func preview(cmd *cobra.Command, props map[string]string, n int) error {
 	}
 	for n > 0 {
 		b := data.NewBatch()
-		if err := src.Read(cmd.Context(), b); err != nil {
+		switch err := src.Read(cmd.Context(), b); {
+		case datagen.Finished(err):
+			return nil
+		case err != nil:
 			return err
 		}
 		for i := range b.Records[:min(n, len(b.Records))] {
@@ -145,65 +151,4 @@ func (p *printer) print(r *data.Record, a *data.Arena) error {
 		l.Timestamp = time.UnixMilli(r.Timestamp).UTC().Format("2006-01-02T15:04:05.000Z")
 	}
 	return p.enc.Encode(l)
-}
-
-func truthCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "truth FILE…", Short: "Print what a correct join and mismatch report must find for MACD_ORDERS and MACD_PAYMENTS", Args: cobra.MinimumNArgs(1),
-		Long: "Prints, as one JSON document, how many orders and payments the configuration makes, which of them\n" +
-			"belong together, and the ids of those that are wrong in some way. Given several files, for instance\n" +
-			"those of both connectors, they have to agree.",
-		Example: "  culvert datagen truth orders.json payments.json --within 24h",
-	}
-	within := cmd.Flags().Duration("within", macd.Window, "how far apart an order and a payment of a pair may be")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		var (
-			truth macd.Truth
-			first macd.Config
-		)
-		for i, path := range args {
-			file, err := boot.ReadConnector(path)
-			if err != nil {
-				return err
-			}
-			config, err := datagen.Matched(file.Config)
-			if err != nil {
-				return fmt.Errorf("%s: %w", path, err)
-			}
-			if i == 0 {
-				first, truth = config, config.Truth(*within)
-			}
-			if config != first {
-				return fault.New(fault.Config, "datagen.truth", "%s and %s make streams that do not belong together", args[0], path).
-					WithFix("give both the same random.seed, iterations, payments.* and event.time.*")
-			}
-		}
-		enc := json.NewEncoder(cmd.OutOrStdout())
-		enc.SetIndent("", "  ")
-		return enc.Encode(newTruthReport(truth))
-	}
-	return cmd
-}
-
-// truthReport is the document of truth. Lists are never null.
-type truthReport struct {
-	Counts      map[string]int `json:"counts"`
-	Pairs       [][2]string    `json:"pairs"` // order id, payment id
-	Unpaid      []string       `json:"unpaid"`
-	Late        []string       `json:"late"`
-	Duplicate   []string       `json:"duplicate"`
-	WrongAmount []string       `json:"wrong_amount"`
-}
-
-func newTruthReport(t macd.Truth) truthReport {
-	ids := func(l []string) []string { return append([]string{}, l...) }
-	r := truthReport{Pairs: [][2]string{}, Unpaid: ids(t.Unpaid), Late: ids(t.Late), Duplicate: ids(t.Duplicate), WrongAmount: ids(t.WrongAmount)}
-	for _, p := range t.Pairs {
-		r.Pairs = append(r.Pairs, [2]string{p.OrderID, p.PaymentID})
-	}
-	r.Counts = map[string]int{
-		"orders": len(t.Orders), "payments": len(t.Payments), "pairs": len(t.Pairs), "unpaid": len(t.Unpaid),
-		"late": len(t.Late), "duplicate": len(t.Duplicate), "wrong_amount": len(t.WrongAmount),
-	}
-	return r
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -25,7 +24,6 @@ func TestDatagenPreview(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ config, want string }{
 		"quickstart": {`{"name":"p","kafka.topic":"t","quickstart":"nothing"}`, "quickstart must be one out of"},
-		"end":        {`{"name":"p","kafka.topic":"t","quickstart":"users","iterations":"2"}`, "generated the configured 2 number of messages"},
 	} {
 		if _, err := run(t, "datagen", "preview", file(t, "bad.json", c.config)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
@@ -33,30 +31,18 @@ func TestDatagenPreview(t *testing.T) {
 	}
 }
 
-func TestDatagenTruth(t *testing.T) {
-	config := func(quickstart, seed string) string {
-		return file(t, quickstart+seed+".json", `{"name":"m","kafka.topic":"t","quickstart":"`+quickstart+`","random.seed":"`+seed+`","iterations":"500",
-			"event.time.start":"2026-01-01","payments.missing.rate":"0.1","payments.duplicate.rate":"0.1","payments.late.rate":"0.1","payments.wrong.amount.rate":"0.1"}`)
-	}
-	out, err := run(t, "datagen", "truth", config("MACD_ORDERS", "3"), config("MACD_PAYMENTS", "3"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r truthReport
-	if err := json.Unmarshal([]byte(out), &r); err != nil {
-		t.Fatal(err)
-	}
-	if r.Counts["orders"] != 500 || r.Counts["pairs"] != len(r.Pairs) || len(r.Unpaid) == 0 || len(r.Late) == 0 || len(r.WrongAmount) == 0 {
-		t.Errorf("%v", r.Counts)
-	}
-	// Every order is paid once, not at all, or twice.
-	if got := r.Counts["orders"] - len(r.Unpaid) + len(r.Duplicate); got != r.Counts["payments"] {
-		t.Errorf("%d payments, want %d", r.Counts["payments"], got)
-	}
-	if _, err := run(t, "datagen", "truth", config("MACD_ORDERS", "3"), config("MACD_PAYMENTS", "4")); err == nil || !strings.Contains(err.Error(), "do not belong together") {
-		t.Errorf("two seeds: %v", err)
-	}
-	if _, err := run(t, "datagen", "truth", config("orders", "3")); err == nil {
-		t.Error("orders have no truth")
+func TestDatagenPreviewEndsWithTheIterations(t *testing.T) {
+	for name, c := range map[string]struct {
+		config string
+		lines  int
+	}{
+		"random":  {`{"name":"p","kafka.topic":"t","quickstart":"users","iterations":"2"}`, 3},
+		"matched": {`{"name":"p","kafka.topic":"t","quickstart":"MACD_ORDERS","iterations":"3","rate.curve":"0 for 900h, 1 for 1s","tasks.max":"7"}`, 4},
+		"none":    {`{"name":"p","kafka.topic":"t","quickstart":"MACD_PAYMENTS","iterations":"3","payments.missing.rate":"1","records.per.second":"0.0001"}`, 0},
+	} {
+		out, err := run(t, "datagen", "preview", file(t, "p.json", c.config), "-n", "10")
+		if got := strings.Count(out, "\n"); err != nil || got != c.lines {
+			t.Errorf("%s: %d lines, want %d (%v)\n%s", name, got, c.lines, err, out)
+		}
 	}
 }

@@ -130,9 +130,9 @@ func TestAnotherNumberOfTasksGoesOn(t *testing.T) {
 	for _, quickstart := range []string{"MACD_ORDERS", "MACD_PAYMENTS"} {
 		for name, lives := range map[string][]int{"grow and shrink": {1, 4, 3, 16, 2, 5, 1}, "many": {16, 1, 16, 7}} {
 			t.Run(quickstart+" "+name, func(t *testing.T) {
-				f := newFleet(t, quickstart, "60000")
+				f := newFleet(t, quickstart, "20000")
 				for _, n := range lives {
-					f.live(n, 4, 0)
+					f.live(n, 2, 0)
 				}
 				if len(f.sent) == 0 {
 					t.Fatal("nothing was sent")
@@ -142,7 +142,7 @@ func TestAnotherNumberOfTasksGoesOn(t *testing.T) {
 			})
 		}
 		t.Run(quickstart+" killed", func(t *testing.T) {
-			f := newFleet(t, quickstart, "60000")
+			f := newFleet(t, quickstart, "20000")
 			for _, n := range []int{2, 5, 1} {
 				f.live(n, 4, 1) // one batch of each task was sent and not stored
 			}
