@@ -39,6 +39,7 @@ type Problem struct{ Key, Text string }
 const (
 	keyAPIKey    = "kafka.api.key"
 	keyAPISecret = "kafka.api.secret"
+	keyDLQ       = "errors.deadletterqueue.topic.name"
 )
 
 // ignored are keys that only the managed service can act on.
@@ -68,10 +69,12 @@ func (g *Managed) Apply(props, worker map[string]string) *Mapping {
 		m.fail("csfle.enabled", v, "encryption of fields is not available here; set it to false")
 	}
 	m.credentials()
+	if v := m.Props[keyDLQ]; strings.Contains(v, "${connector}") {
+		m.Props[keyDLQ] = strings.ReplaceAll(v, "${connector}", m.Props["name"])
+	}
 	for k := range m.Props {
 		if slices.Contains(ignored, k) || strings.HasPrefix(k, "cloud.") {
-			delete(m.Props, k)
-			m.Ignored = append(m.Ignored, k)
+			m.Ignore(k)
 		}
 	}
 	slices.Sort(m.Ignored)
@@ -116,6 +119,13 @@ func (m *Mapping) Value(key string) string { return m.Props[key] }
 
 // Drop removes a key.
 func (m *Mapping) Drop(key string) { delete(m.Props, key) }
+
+// Ignore removes a key that has no effect here, and says so.
+func (m *Mapping) Ignore(key string) {
+	if _, given := m.take(key); given {
+		m.Ignored = append(m.Ignored, key)
+	}
+}
 
 // Set gives a key of ours a value that follows from a managed key.
 func (m *Mapping) Set(managed, own, value string) { m.set(managed, own, value) }

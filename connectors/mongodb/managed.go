@@ -38,6 +38,14 @@ var managed = connectors.Managed{
 		}
 		m.Prefix("namespace.mapper.class", keyMapper, pkg+"namespace.mapping.")
 		m.Choose("ts.granularity", "timeseries.granularity", map[string]string{"None": ""})
+		m.Move("server.api.deprecationErrors", "server.api.deprecation.errors")
+		// An export has the defaults of all keys. These two have meant nothing since release
+		// 1.7, so that nobody has asked for a task that gives up an outage after 20 seconds.
+		for k, v := range map[string]string{keyMaxRetries: "3", keyRetryDefer: "5000"} {
+			if strings.TrimSpace(m.Value(k)) == v {
+				m.Ignore(k)
+			}
+		}
 		for _, k := range []string{"max.poll.interval.ms", "max.poll.records"} {
 			m.Move(k, "consumer.override."+k)
 		}
