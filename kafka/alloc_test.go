@@ -3,8 +3,6 @@ package kafka
 import (
 	"testing"
 
-	"github.com/IBM/sarama"
-
 	"culvert/data"
 )
 
@@ -12,24 +10,24 @@ import (
 func TestAllocations(t *testing.T) {
 	const n = 1000
 	tp := data.TopicPartition{Topic: "t"}
-	records := make([]sarama.Record, n)
-	wire := &sarama.RecordBatch{LastOffsetDelta: n - 1}
-	for i := range records {
-		records[i] = sarama.Record{OffsetDelta: int64(i), Value: []byte("v")}
-		wire.Records = append(wire.Records, &records[i])
-	}
-	block := &sarama.FetchResponseBlock{RecordsSet: []*sarama.Records{{RecordBatch: wire}}}
-	if got := testing.AllocsPerRun(10, func() { readBatches(tp, block, 0, true) }); got > 2 {
+	msgs := numbered("t", 0, 0, n)
+	s := &share{records: plainBatch(0, n)}
+	var r batchReader
+	if got := testing.AllocsPerRun(10, func() {
+		r = batchReader{messages: r.messages[:0]}
+		if err := s.read(&r, tp, 0, true, new(lease)); err != nil || len(r.messages) != n {
+			t.Fatal(len(r.messages), err)
+		}
+	}); got > 1 {
 		t.Errorf("reading %d records takes %.0f allocations", n, got)
 	}
 
-	msgs := numbered("t", 0, 0, n)
-	s := &submission{msgs: msgs}
+	sub := &submission{msgs: msgs}
 	box := &outbox{tp: tp}
 	opts := defaultOptions()
 	if got := testing.AllocsPerRun(10, func() {
 		for i := range msgs {
-			box.push(entry{s, int32(i)}, 1)
+			box.push(entry{sub, int32(i)}, 1)
 		}
 		box.form(1 << 20)
 		b := box.formed[0]

@@ -30,6 +30,7 @@ type cluster struct {
 	log     *slog.Logger
 	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
 	trouble *trouble
+	reuse   bool
 
 	mu      sync.Mutex
 	closed  bool
@@ -83,7 +84,7 @@ func openCluster(s Settings, role Role) (*cluster, error) {
 		return nil, fault.New(fault.Config, "kafka.bad_property", "Kafka client settings: %v", err)
 	}
 	c := &cluster{
-		opts: opts, written: written, base: base, log: s.log().With("logger", role.logger()), dial: s.Dial,
+		opts: opts, written: written, base: base, log: s.log().With("logger", role.logger()), dial: s.Dial, reuse: s.Reuse,
 		brokers: map[int32]string{}, links: map[laneKey]*link{}, topics: map[string]*topicView{}, control: -1,
 	}
 	c.trouble = &trouble{log: c.log, tell: s.Waiting}
@@ -114,17 +115,31 @@ var errClosed = fault.New(fault.Fatal, "kafka.closed", "the Kafka client is clos
 
 // ask sends a request to a broker by id.
 func (c *cluster) ask(ctx context.Context, broker int32, l lane, timeout time.Duration, f func(b *sarama.Broker) error) error {
-	c.mu.Lock()
-	addr, ok := c.brokers[broker]
-	c.mu.Unlock()
-	if !ok {
-		return fmt.Errorf("broker %d is not known: %w", broker, errTransport)
-	}
-	link, err := c.link(addr, l)
+	link, err := c.linkTo(broker, l)
 	if err != nil {
 		return err
 	}
 	return link.call(ctx, timeout, f)
+}
+
+// fetch sends a Fetch to a broker by id (link.fetch).
+func (c *cluster) fetch(ctx context.Context, broker int32, timeout time.Duration, req *sarama.FetchRequest, pool *buffers) (*sarama.FetchResponse, *answer, error) {
+	link, err := c.linkTo(broker, slowLane)
+	if err != nil {
+		return nil, nil, err
+	}
+	return link.fetch(ctx, timeout, req, pool)
+}
+
+// linkTo is the connection of a lane to a broker by id.
+func (c *cluster) linkTo(broker int32, l lane) (*link, error) {
+	c.mu.Lock()
+	addr, ok := c.brokers[broker]
+	c.mu.Unlock()
+	if !ok {
+		return nil, fmt.Errorf("broker %d is not known: %w", broker, errTransport)
+	}
+	return c.link(addr, l)
 }
 
 // askAny sends a request to any broker that answers: the known ones in random

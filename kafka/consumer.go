@@ -42,6 +42,9 @@ type Consumer struct {
 	turn     int
 	buffered int // bytes
 	fetchers map[int32]*fetcher
+	spare    [][]data.Message // used up, for the next chunk
+
+	memory buffers // of answers
 }
 
 // part is one assigned partition. A partition that was removed and added again is
@@ -59,12 +62,20 @@ type part struct {
 	known    bool  // a fetch has answered: high and end are valid
 	failed   error // Poll returns it
 	failures int   // in a row, for the back-off
+	damages  int   // batches in a row that could not be read
 	retryAt  time.Time
 
 	// buffered are the messages that Poll has not returned, by the answers that
 	// brought them, in order; none is empty.
-	buffered [][]data.Message
+	buffered []chunk
 	bytes    int // of buffered
+	lent     []loan
+}
+
+// chunk is the messages of one answer for one partition; those from at on are left.
+type chunk struct {
+	all []data.Message
+	at  int
 }
 
 // OpenConsumer connects. It waits for a broker until ctx ends.
@@ -220,17 +231,13 @@ func (c *Consumer) take(max Limits, into []data.Message) ([]data.Message, error)
 			continue
 		}
 		for len(p.buffered) > 0 && records > 0 && (max.Bytes <= 0 || bytes < max.Bytes) {
-			m := &p.buffered[0][0]
-			n := m.Bytes()
-			if max.Bytes > 0 && bytes > 0 && bytes+n > max.Bytes {
+			n, size, all := p.fit(records, max.Bytes, bytes)
+			into = append(into, p.buffered[0].all[p.buffered[0].at:][:n]...)
+			records -= n
+			if bytes += size; !all {
 				bytes = max.Bytes
-				break
 			}
-			into = append(into, *m)
-			p.taken(n)
-			records--
-			bytes += n
-			c.buffered -= n
+			c.taken(p, n, size)
 		}
 		c.settle(p)
 		if records == 0 || max.Bytes > 0 && bytes >= max.Bytes {
@@ -242,18 +249,66 @@ func (c *Consumer) take(max Limits, into []data.Message) ([]data.Message, error)
 	return into, nil
 }
 
-// taken drops the first message, of n bytes, after Poll has copied it.
-func (p *part) taken(n int) {
-	first := p.buffered[0]
-	p.position = first[0].Offset + 1
-	p.bytes -= n
-	first[0] = data.Message{} // a compressed batch that is used up is free before its answer is
-	if first = first[1:]; len(first) > 0 {
-		p.buffered[0] = first
+// fit is how many messages of the first chunk, and bytes, a poll may take that has
+// bytes already and may have most, 0 for no bound; all is false where the next does not
+// fit. The first message of a poll fits always.
+func (p *part) fit(records, most, bytes int) (n, size int, all bool) {
+	left := p.buffered[0].all[p.buffered[0].at:]
+	for n < len(left) && n < records {
+		more := left[n].Bytes()
+		if most > 0 && bytes+size > 0 && bytes+size+more > most {
+			return n, size, false
+		}
+		size += more
+		n++
+	}
+	return n, size, true
+}
+
+// taken drops the first n messages, of so many bytes, after Poll has copied them.
+func (c *Consumer) taken(p *part, n, size int) {
+	if n == 0 {
 		return
 	}
-	p.buffered[0] = nil
+	first := &p.buffered[0]
+	gone := first.all[first.at:][:n]
+	p.bytes -= size
+	c.buffered -= size
+	p.position = gone[n-1].Offset + 1
+	clear(gone) // a compressed batch that is used up is free before its answer is
+	if first.at += n; first.at < len(first.all) {
+		return
+	}
+	c.keep(first.all)
+	p.buffered[0] = chunk{}
 	p.buffered = p.buffered[1:]
+}
+
+// Bounds of the chunks that are kept for others.
+const (
+	maxSpare      = 4
+	maxSpareChunk = 8 << 10 // messages
+)
+
+// messages is an empty chunk.
+func (c *Consumer) messages() []data.Message {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := len(c.spare) - 1
+	if last < 0 {
+		return nil
+	}
+	out := c.spare[last]
+	c.spare[last] = nil
+	c.spare = c.spare[:last]
+	return out
+}
+
+// keep keeps a chunk that has been cleared. mu is held.
+func (c *Consumer) keep(chunk []data.Message) {
+	if len(c.spare) < maxSpare && cap(chunk) <= maxSpareChunk {
+		c.spare = append(c.spare, chunk[:0])
+	}
 }
 
 // settle moves the position of a partition with nothing buffered past what Poll

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"fmt"
-	"reflect"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -144,17 +143,14 @@ func (c *Consumer) release(plan fetchPlan) {
 	poke(c.route)
 }
 
+// fetch sends one request and takes over its answer.
 func (c *Consumer) fetch(broker int32, plan fetchPlan, wait time.Duration) (got bool, err error) {
-	req := &sarama.FetchRequest{Version: 11, MaxWaitTime: int32(wait.Milliseconds()), MinBytes: c.c.opts.fetchMin,
+	req := &sarama.FetchRequest{Version: mostFetch, MaxWaitTime: int32(wait.Milliseconds()), MinBytes: c.c.opts.fetchMin,
 		MaxBytes: int32(plan.bytes), Isolation: c.c.opts.isolation, SessionEpoch: -1}
 	for i, p := range plan.parts {
 		req.AddBlock(p.tp.Topic, p.tp.Partition, plan.from[i], p.maxBytes, -1)
 	}
-	var resp *sarama.FetchResponse
-	err = c.c.ask(c.ctx, broker, slowLane, wait+c.c.opts.requestTimeout, func(b *sarama.Broker) (err error) {
-		resp, err = b.Fetch(req)
-		return err
-	})
+	resp, answer, err := c.c.fetch(c.ctx, broker, wait+c.c.opts.requestTimeout, req, &c.memory)
 	if err != nil {
 		return false, err
 	}
@@ -162,53 +158,87 @@ func (c *Consumer) fetch(broker int32, plan fetchPlan, wait time.Duration) (got 
 		return false, answered("fetch", sarama.KError(resp.ErrorCode))
 	}
 	for i, p := range plan.parts {
-		block := resp.GetBlock(p.tp.Topic, p.tp.Partition)
-		if block == nil {
-			block = &sarama.FetchResponseBlock{Err: sarama.ErrUnknownTopicOrPartition}
-		}
 		// Decoding is done here, before the lock: Poll goes on meanwhile.
-		var b batchReader
-		if block.Err == sarama.ErrNoError {
-			b = readBatches(p.tp, block, plan.from[i], c.c.opts.isolation == sarama.ReadCommitted)
-		}
-		got = c.apply(p, block, b) || got
+		d, err := c.delivery(p.tp, plan.from[i], resp, answer, i)
+		if err != nil && d.next == plan.from[i] {
+			c.damaged(p, err)
+			continue
+		} // else: what came before the damage is good
+		got = c.apply(p, d) || got
+	}
+	if answer != nil {
+		c.mu.Lock()
+		answer.mem.leave()
+		c.mu.Unlock()
 	}
 	return got, nil
 }
 
+// delivery is what a fetch has brought for one partition.
+type delivery struct {
+	batchReader
+	code      sarama.KError
+	high, end int64
+	mem       *lease // nil: the garbage collector's
+}
+
+// delivery reads the share of the i-th partition of a plan.
+func (c *Consumer) delivery(tp data.TopicPartition, from int64, resp *sarama.FetchResponse, a *answer, i int) (d delivery, err error) {
+	committed := c.c.opts.isolation == sarama.ReadCommitted
+	d = delivery{code: sarama.ErrUnknownTopicOrPartition, batchReader: batchReader{next: from}}
+	if a == nil {
+		if block := resp.GetBlock(tp.Topic, tp.Partition); block != nil {
+			d.code, d.high, d.end = block.Err, block.HighWaterMarkOffset, block.LastStableOffset
+			if d.code == sarama.ErrNoError {
+				d.batchReader = readBatches(tp, block, from, committed)
+			}
+		}
+		return d, nil
+	}
+	if s := a.share(tp, i); s != nil {
+		d.code, d.high, d.end, d.mem = s.code, s.high, s.end, a.mem
+		if d.code == sarama.ErrNoError {
+			d.messages = c.messages()
+			err = s.read(&d.batchReader, tp, from, committed, a.mem)
+		}
+	}
+	return d, err
+}
+
 // apply takes over what a fetch brought for a partition.
-func (c *Consumer) apply(p *part, block *sarama.FetchResponseBlock, b batchReader) (got bool) {
+func (c *Consumer) apply(p *part, d delivery) (got bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p.asked = false
 	if c.parts[p.tp] != p {
 		return false // removed meanwhile
 	}
-	if block.Err != sarama.ErrNoError {
-		c.fetchFailed(p, block.Err)
+	if d.code != sarama.ErrNoError {
+		c.fetchFailed(p, d.code)
 		return false
 	}
-	p.failures = 0
+	p.failures, p.damages = 0, 0
 	was := p.position
 	first := !p.known
-	p.known, p.high, p.end = true, block.HighWaterMarkOffset, block.HighWaterMarkOffset
+	p.known, p.high, p.end = true, d.high, d.high
 	if c.c.opts.isolation == sarama.ReadCommitted {
-		p.end = block.LastStableOffset
+		p.end = d.end
 	}
-	if b.partial { // a batch larger than the limit, behind others in the answer
+	if d.partial { // a batch larger than the limit, behind others in the answer
 		p.maxBytes = min(p.maxBytes*2, 1<<30)
 	}
-	p.next = max(p.next, b.next)
-	if len(b.messages) > 0 {
-		p.buffered = append(p.buffered, b.messages)
-		p.bytes += b.bytes
-		c.buffered += b.bytes
+	p.next = max(p.next, d.next)
+	if len(d.messages) > 0 {
+		p.buffered = append(p.buffered, chunk{all: d.messages})
+		p.bytes += d.bytes
+		c.buffered += d.bytes
+		p.borrow(d.mem, c.c.reuse)
 	}
 	c.settle(p)
-	if len(b.messages) > 0 || p.position != was || first {
+	if len(d.messages) > 0 || p.position != was || first {
 		poke(c.ready)
 	}
-	return len(b.messages) > 0
+	return len(d.messages) > 0
 }
 
 // fetchFailed acts on a partition's error code. mu is held.
@@ -232,6 +262,35 @@ func (c *Consumer) fetchFailed(p *part, code sarama.KError) {
 		poke(c.ready)
 		return
 	}
+	c.postpone(p)
+	c.c.forgetLeaders([]data.TopicPartition{p.tp})
+	poke(c.route)
+}
+
+// patience with a damaged batch: it may have been damaged on the way, but not every
+// time.
+const maxDamages = 3
+
+// damaged puts a partition back whose next batch cannot be read, and gives it up when
+// it comes damaged again and again. Java's consumer gives it up at once
+// (CompletedFetch.fetchRecords, whose words these are).
+func (c *Consumer) damaged(p *part, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.asked = false
+	if c.parts[p.tp] != p {
+		return // removed meanwhile
+	}
+	if p.damages++; p.damages >= maxDamages {
+		p.failed = fault.New(fault.Fatal, "kafka.corrupt_record", "Received exception when fetching the next record from %s-%d. "+
+			"If needed, please seek past the record to continue consumption.: %w", p.tp.Topic, p.tp.Partition, err).
+			WithJava("org.apache.kafka.common.KafkaException").
+			WithFix("Look at the broker's disk; where no replica has the batch whole, set the group's offset behind it.")
+		poke(c.ready)
+		return
+	}
+	c.c.log.Warn("a record batch is damaged, it is fetched again", "topic", p.tp.Topic, "partition", p.tp.Partition, "err", err)
+	p.leader = -1
 	c.postpone(p)
 	c.c.forgetLeaders([]data.TopicPartition{p.tp})
 	poke(c.route)
@@ -398,142 +457,3 @@ type batchReader struct {
 	next     int64 // where the next fetch starts
 	partial  bool
 }
-
-// readBatches turns record batches into messages: those from offset on, without
-// markers, and with read_committed without those of aborted transactions (as
-// Java's CompletedFetch).
-func readBatches(tp data.TopicPartition, block *sarama.FetchResponseBlock, from int64, committed bool) batchReader {
-	r := batchReader{next: from, partial: block.Partial}
-	n := 0
-	for _, set := range block.RecordsSet {
-		if set.RecordBatch != nil {
-			n += len(set.RecordBatch.Records)
-		}
-	}
-	r.messages = make([]data.Message, 0, n)
-	aborted := abortedProducers{left: block.AbortedTransactions}
-	for _, set := range block.RecordsSet {
-		switch b := set.RecordBatch; {
-		case set.MsgSet != nil:
-			r.legacy(tp, set.MsgSet)
-		case b == nil:
-		case b.PartialTrailingRecord:
-			r.partial = true
-		default:
-			r.next = max(r.next, b.LastOffset()+1)
-			if b.Control {
-				aborted.marker(b)
-			} else if !committed || !aborted.holds(b) {
-				r.batch(tp, b, from)
-			}
-		}
-	}
-	if len(block.RecordsSet) == 0 && !block.Partial {
-		if next, ok := nextOffset(block); ok {
-			r.next = max(r.next, next)
-		}
-	}
-	return r
-}
-
-func (r *batchReader) batch(tp data.TopicPartition, b *sarama.RecordBatch, from int64) {
-	first := millis(b.FirstTimestamp)
-	for _, rec := range b.Records {
-		offset := b.FirstOffset + rec.OffsetDelta
-		if offset < from {
-			continue
-		}
-		m := data.Message{Topic: tp.Topic, Partition: tp.Partition, Offset: offset, Key: rec.Key, Value: rec.Value}
-		switch {
-		case b.LogAppendTime:
-			m.Timestamp = millis(b.MaxTimestamp)
-		case first == data.NoTimestamp:
-			m.Timestamp = data.NoTimestamp
-		default:
-			m.Timestamp = first + rec.TimestampDelta.Milliseconds()
-		}
-		if len(rec.Headers) > 0 {
-			m.Headers = make([]data.RawHeader, len(rec.Headers))
-			for i, h := range rec.Headers {
-				m.Headers[i] = data.RawHeader{Key: string(h.Key), Value: h.Value}
-			}
-		}
-		r.bytes += m.Bytes()
-		r.messages = append(r.messages, m)
-	}
-}
-
-// legacy reads message formats 0 and 1, which brokers before 4.0 may still hold.
-func (r *batchReader) legacy(tp data.TopicPartition, set *sarama.MessageSet) {
-	from := r.next
-	for _, outer := range set.Messages {
-		inner := outer.Messages()
-		for _, b := range inner {
-			offset := b.Offset
-			if len(inner) > 1 && b.Msg.Version >= 1 { // relative within the wrapper
-				offset += outer.Offset - inner[len(inner)-1].Offset
-			}
-			if offset < from {
-				continue
-			}
-			m := data.Message{Topic: tp.Topic, Partition: tp.Partition, Offset: offset, Timestamp: millis(b.Msg.Timestamp),
-				Key: b.Msg.Key, Value: b.Msg.Value}
-			r.bytes += m.Bytes()
-			r.messages = append(r.messages, m)
-			r.next = offset + 1
-		}
-	}
-}
-
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return data.NoTimestamp
-	}
-	return t.UnixMilli()
-}
-
-// abortedProducers says which transactional batches belong to aborted
-// transactions. The broker lists those transactions by their first offset.
-type abortedProducers struct {
-	left []*sarama.AbortedTransaction
-	open map[int64]bool // producer ids whose aborted transaction has begun
-}
-
-func (a *abortedProducers) upTo(offset int64) {
-	for len(a.left) > 0 && a.left[0].FirstOffset <= offset {
-		if a.open == nil {
-			a.open = map[int64]bool{}
-		}
-		a.open[a.left[0].ProducerID] = true
-		a.left = a.left[1:]
-	}
-}
-
-func (a *abortedProducers) holds(b *sarama.RecordBatch) bool {
-	a.upTo(b.LastOffset())
-	return b.IsTransactional && a.open[b.ProducerID]
-}
-
-// marker ends a transaction: the key of a control record is a version and a type,
-// 0 for abort.
-func (a *abortedProducers) marker(b *sarama.RecordBatch) {
-	a.upTo(b.LastOffset())
-	if len(b.Records) > 0 && len(b.Records[0].Key) >= 4 && b.Records[0].Key[2] == 0 && b.Records[0].Key[3] == 0 {
-		delete(a.open, b.ProducerID)
-	}
-}
-
-// nextOffset is where the batches of an answer end. Compaction leaves batches
-// without records (it keeps a producer's last sequence number in them); sarama
-// leaves those out of RecordsSet and knows their end only in a field of its own,
-// without which a fetch there would never get on.
-func nextOffset(block *sarama.FetchResponseBlock) (int64, bool) {
-	f := reflect.ValueOf(block).Elem().FieldByName(nextOffsetField)
-	if !f.IsValid() || f.Kind() != reflect.Pointer || f.IsNil() {
-		return 0, false
-	}
-	return f.Elem().Int(), true
-}
-
-// nextOffsetField is checked by a test against the sarama in use.
-const nextOffsetField = "recordsNextOffset"

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +32,7 @@ type link struct {
 	turn    chan struct{} // holds one token while a call is under way
 
 	broker *sarama.Broker // owned by who has the turn
+	tap    *tap           // of the broker's connection; as broker
 
 	mu     sync.Mutex // guards conn and closed, for close to cut a call short
 	conn   net.Conn
@@ -121,8 +123,13 @@ func (l *link) open(ctx context.Context) error {
 		return err
 	}
 	conf := *l.cluster.base
+	through := &tap{Conn: conn}
+	if t := l.cluster.opts.security.tls; t != nil { // below the tap, not above it as sarama would have it
+		through.Conn = tls.Client(conn, named(t, l.addr))
+		conf.Net.TLS.Enable = false
+	}
 	conf.Net.Proxy.Enable = true
-	conf.Net.Proxy.Dialer = ready{conn}
+	conf.Net.Proxy.Dialer = ready{through}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -134,9 +141,22 @@ func (l *link) open(ctx context.Context) error {
 		_ = conn.Close()
 		return err
 	}
-	l.conn, l.broker = conn, b
+	l.conn, l.broker, l.tap = conn, b, through
 	l.cluster.log.Debug("connected", "broker", l.addr, "client.id", l.cluster.opts.clientID)
 	return nil
+}
+
+// named is the settings for a server by that address: its certificate is checked for
+// the host.
+func named(cfg *tls.Config, addr string) *tls.Config {
+	if cfg.ServerName != "" {
+		return cfg
+	}
+	cfg = cfg.Clone()
+	if host, _, err := net.SplitHostPort(addr); err == nil {
+		cfg.ServerName = host
+	}
+	return cfg
 }
 
 // drop ends the connection; the next call makes another.
@@ -148,7 +168,7 @@ func (l *link) drop() {
 	_ = l.conn.Close()
 	l.mu.Unlock()
 	_ = l.broker.Close()
-	l.broker = nil
+	l.broker, l.tap = nil, nil
 }
 
 // close cuts the connection for good, also under a call, and waits until the call

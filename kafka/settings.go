@@ -19,6 +19,9 @@ type Settings struct {
 	// Written, when set, gives the key of a property as the user has written it, with
 	// its prefix, for errors; nil: as it stands in Props.
 	Written func(key string) string
+	// Reuse, of a consumer, says that Consumer.Done is called for the messages that are
+	// done with.
+	Reuse bool
 	// Dial makes connections; nil: a net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Waiting, when set, is told why a client waits ("no broker answers: …") when an

@@ -18,6 +18,7 @@ type (
 		Resume(tps ...data.TopicPartition)
 		Poll(ctx context.Context, max kafka.Limits, into []data.Message) ([]data.Message, error)
 		Position(tp data.TopicPartition) (int64, bool)
+		Done(tp data.TopicPartition, before int64)
 		AtEnd(tp data.TopicPartition) bool
 		Close() error
 	}

@@ -147,14 +147,15 @@ type fakeConsumer struct {
 	paused map[data.TopicPartition]bool
 	moved  chan struct{}
 	shown  map[data.TopicPartition]bool
-	poll   int  // most messages of a poll and partition
-	greedy bool // a poll returns messages of one partition
+	lent   map[data.TopicPartition][]data.Message // polled and not done with
+	poll   int                                    // most messages of a poll and partition
+	greedy bool                                   // a poll returns messages of one partition
 	// slow is how long a poll takes to return what it has.
 	slow time.Duration
 }
 
 func (b *broker) consumer() *fakeConsumer {
-	return &fakeConsumer{b: b, at: map[data.TopicPartition]int64{}, paused: map[data.TopicPartition]bool{}, shown: map[data.TopicPartition]bool{}, moved: make(chan struct{}, 1), poll: 7}
+	return &fakeConsumer{b: b, at: map[data.TopicPartition]int64{}, paused: map[data.TopicPartition]bool{}, shown: map[data.TopicPartition]bool{}, lent: map[data.TopicPartition][]data.Message{}, moved: make(chan struct{}, 1), poll: 7}
 }
 
 func (c *fakeConsumer) Add(_ context.Context, tp data.TopicPartition, offset int64) error {
@@ -181,6 +182,22 @@ func (c *fakeConsumer) Remove(tps ...data.TopicPartition) {
 	for _, tp := range tps {
 		delete(c.at, tp)
 		delete(c.shown, tp)
+		delete(c.lent, tp)
+	}
+}
+
+// Done overwrites what Poll has lent, as the memory of another answer.
+func (c *fakeConsumer) Done(tp data.TopicPartition, before int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.lent[tp]) > 0 && c.lent[tp][0].Offset < before {
+		m := c.lent[tp][0]
+		c.lent[tp] = c.lent[tp][1:]
+		for _, b := range [][]byte{m.Key, m.Value} {
+			for i := range b {
+				b[i] = 0xdb
+			}
+		}
 	}
 }
 
@@ -227,6 +244,8 @@ func (c *fakeConsumer) Poll(ctx context.Context, most kafka.Limits, into []data.
 			log := c.b.logs[tp.Topic][tp.Partition]
 			for k := 0; k < c.poll && c.at[tp] < int64(len(log)) && len(into)-n < most.Records; k++ {
 				if m := log[c.at[tp]]; !isControl(m) {
+					m.Key, m.Value = slices.Clone(m.Key), slices.Clone(m.Value)
+					c.lent[tp] = append(c.lent[tp], m)
 					into = append(into, m)
 				}
 				c.at[tp]++

@@ -197,11 +197,21 @@ func (ses *session) write() error {
 			ses.mark(w.batch.Inputs)
 			ses.count(w.batch.Inputs)
 			ses.s.cfg.Log.Debug("batch written", "records", len(w.batch.Inputs), "dead.letters", len(w.letters))
-			w.batch.Release()
-			w.letters = w.letters[:0]
+			ses.release(w)
 			ses.free <- w
 		}
 	}
+}
+
+// release gives back the memory of a batch that is done, and that of its messages,
+// which the consumer uses again.
+func (ses *session) release(w *work) {
+	for _, last := range runs(w.batch.Inputs) {
+		ses.s.consumer.Done(data.TopicPartition{Topic: last.Topic, Partition: last.Partition}, last.Offset+1)
+	}
+	w.batch.Release()
+	clear(w.letters)
+	w.letters = w.letters[:0]
 }
 
 // deliver writes one batch for as long as it takes.

@@ -170,6 +170,7 @@ func (b *builder) sink(p *connectors.Plugin, chain task.Chain, st stages) (task.
 		return nil, err
 	}
 	consumer := b.settings(kafka.ConsumerRole, consumerClient)
+	consumer.Reuse = true
 	env := b.env()
 	records, _ := strconv.Atoi(consumer.Props["max.poll.records"])
 	return task.NewSink(task.SinkConfig{

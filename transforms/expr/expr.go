@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"reflect"
 	"sort"
+	"strings"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/vm"
@@ -77,6 +78,7 @@ type transform struct {
 	vm    vm.VM
 	env   *env
 	plans plans
+	to    string // the last topic that was given
 }
 
 // Apply implements transforms.Transform.
@@ -150,6 +152,10 @@ func (t *transform) record(r *data.Record, a *data.Arena) (keep bool, err error)
 		if topic, _ = out.(string); topic == "" {
 			return false, bad("topic gives %T, not the name of a topic", out)
 		}
+		if topic != t.to {
+			t.to = strings.Clone(topic) // it may lie in the batch's memory; the name of a topic is kept longer, as a key
+		}
+		topic = t.to
 	}
 	if t.fields != nil {
 		out, err := t.run(t.fields, "fields")

@@ -133,3 +133,17 @@ func TestExpr_bounded(t *testing.T) {
 		t.Logf("%s: %v, %v", text, time.Since(begun), b.Failed())
 	}
 }
+
+// The name of a topic outlives the batch that it was found in.
+func TestExpr_topicIsKept(t *testing.T) {
+	b := data.NewBatch()
+	lent := []byte("orders-eu")
+	r := b.Append()
+	r.Topic = "orders"
+	r.Value = data.ValueCell(data.OfStruct([]data.Value{data.OfText(lent), data.OfInt32(1), data.OfFloat64(2.5), data.OfTimestamp(1000)}), order)
+	apply(t, map[string]string{"topic": "value.order_id"}, b)
+	copy(lent, "xxxxxxxxx")
+	if len(b.Failed()) > 0 || r.Topic != "orders-eu" {
+		t.Errorf("topic %s, %v", r.Topic, b.Failed())
+	}
+}
