@@ -11,6 +11,31 @@ func (c *Converter) Decode(raw []byte, a *data.Arena) (data.Value, *data.Schema,
 		return data.Value{}, nil, nil
 	}
 	b := lex.UTF8(raw)
+	v, s, err := c.document(b, a)
+	if err != nil {
+		return data.Value{}, nil, wellFormed(b, err)
+	}
+	return v, s, nil
+}
+
+// wellFormed returns err, unless something behind it is no JSON: Java reads the whole
+// text before it looks at a value.
+func wellFormed(b []byte, err error) error {
+	start := lex.Space(b, 0)
+	if start == len(b) {
+		return err
+	}
+	end, broken := lex.Skip(b, start, 0)
+	if broken == nil {
+		broken = rootEnd(b, start, end)
+	}
+	if broken != nil {
+		return malformed(broken)
+	}
+	return err
+}
+
+func (c *Converter) document(b []byte, a *data.Arena) (data.Value, *data.Schema, error) {
 	c.begin(b)
 	if c.external != nil {
 		v, err := c.root(b, c.external, a)

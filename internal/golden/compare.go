@@ -156,7 +156,7 @@ func CompareError(want *VectorError, got error) (handled bool, err error) {
 	case got == nil:
 		return true, fmt.Errorf("succeeded, want %s: %s", want.Class, want.Message)
 	case want.ComparesMessage() && got.Error() != want.Message:
-		return true, fmt.Errorf("text %q, want %q", got, want.Message)
+		return true, &refusal{fmt.Errorf("%w, want %q", got, want.Message)}
 	}
 	if c := fault.ClassOf(got); c != fault.Record && c != fault.Config {
 		return true, fmt.Errorf("class %s of %q, want record or config", c, got)

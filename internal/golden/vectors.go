@@ -170,8 +170,8 @@ type Deviation struct {
 	Area  string   `json:"area"`
 	File  string   `json:"file"`
 	Cases []string `json:"cases"` // names; a trailing * stands for any end
-	// Refused are parts of our error texts: what Java answers and we refuse with one
-	// of them is a case of this deviation, whatever its name.
+	// Refused are parts of our error texts: what we refuse with one of them is a case
+	// of this deviation, whatever its name.
 	Refused []string `json:"refused"`
 	Reason  string   `json:"reason"`
 }
@@ -203,7 +203,7 @@ func deviates(area, file, name string, err error) bool {
 	return false
 }
 
-// refusal is the error of a case that Java answers.
+// refusal is our error where Java answers, or has another text.
 type refusal struct{ err error }
 
 func (r *refusal) Error() string { return fmt.Sprintf("failed: %s", r.err) }

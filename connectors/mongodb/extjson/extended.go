@@ -12,7 +12,7 @@ func (r *reader) extended(name string, depth int) (kind byte, ok bool, err error
 	at, mark := len(r.b), r.i
 	switch name {
 	case "$binary", "$type":
-		kind, ok = r.binaryObject(name)
+		kind, ok, err = r.binaryObject(name)
 	case "$regex", "$options":
 		kind, ok = r.regexObject(name)
 	default:
@@ -20,6 +20,9 @@ func (r *reader) extended(name string, depth int) (kind byte, ok bool, err error
 			err = r.expect(endObject, "}")
 		}
 		return kind, ok, err
+	}
+	if err != nil {
+		return 0, true, err
 	}
 	if !ok { // a document that only looks like one: start again behind the name
 		r.b, r.i, r.has = r.b[:at], mark, false
@@ -241,27 +244,31 @@ func (r *reader) fieldsObject(name string) (byte, error) {
 	if err != nil {
 		return 0, err
 	}
-	need := func(keys ...string) error {
+	need := func(what string, is func(token) bool, keys ...string) error {
 		for _, k := range keys {
-			if _, ok := f[k]; !ok {
+			if t, ok := f[k]; !ok {
 				return parseError("Expected '%s' within %s.", k, name)
+			} else if !is(t) {
+				return parseError("JSON reader expected %s but found '%s'.", what, t.text)
 			}
 		}
 		return nil
 	}
+	isText := func(t token) bool { return t.kind == quoted }
 	switch name {
 	case "$timestamp":
-		if err := need("t", "i"); err != nil {
+		isInteger := func(t token) bool { return t.kind == int32Token || t.kind == int64Token }
+		if err := need("an integer", isInteger, "t", "i"); err != nil {
 			return 0, err
 		}
 		return r.int64(typeTimestamp, f["t"].num<<32|f["i"].num&0xffffffff), nil
 	case "$regularExpression":
-		if err := need("pattern"); err != nil {
+		if err := need("a string", isText, "pattern"); err != nil {
 			return 0, err
 		}
 		return r.regex(f["pattern"].text, f["options"].text)
 	}
-	if err := need("$ref", "$id"); err != nil {
+	if err := need("a string", isText, "$ref", "$id"); err != nil {
 		return 0, err
 	}
 	r.str(f["$ref"].text)
@@ -270,53 +277,62 @@ func (r *reader) fieldsObject(name string) (byte, error) {
 }
 
 // binaryObject reads {"$binary": {"base64", "subType"}} and the older
-// {"$binary": "…", "$type": "…"} in either order.
-func (r *reader) binaryObject(name string) (byte, bool) {
+// {"$binary": "…", "$type": "…"} in either order. ok is false for an ordinary
+// document, which only the older form can be.
+func (r *reader) binaryObject(name string) (kind byte, ok bool, err error) {
 	if r.expect(colon, ":") != nil {
-		return 0, false
+		return 0, false, nil
 	}
 	t, err := r.pop()
 	if err != nil {
-		return 0, false
+		return 0, false, nil
 	}
-	var data, subtype token
 	if t.kind == beginObject {
 		f, err := r.flat()
-		if err != nil || name != "$binary" {
-			return 0, false
-		}
-		data, subtype = f["base64"], f["subType"]
-	} else {
-		rest, err := r.flatAfter()
 		if err != nil {
-			return 0, false
+			return 0, true, err
 		}
-		data, subtype = t, rest["$type"]
-		if name == "$type" {
-			data, subtype = rest["$binary"], t
+		for key := range f {
+			if key != "base64" && key != "subType" {
+				return 0, true, parseError("Unexpected key for $binary: %s", key)
+			}
 		}
-		r.push(token{kind: endObject, text: "}"})
+		if kind, err = r.binaryOf(f["base64"], f["subType"]); err == nil {
+			err = r.expect(endObject, "}")
+		}
+		return kind, true, err
 	}
-	if data.kind != quoted || r.expect(endObject, "}") != nil {
-		return 0, false
+	rest, err := r.flatAfter()
+	if err != nil {
+		return 0, false, nil
+	}
+	data, subtype := t, rest["$type"]
+	if name == "$type" {
+		data, subtype = rest["$binary"], t
+	}
+	kind, err = r.binaryOf(data, subtype)
+	return kind, err == nil, nil
+}
+
+func (r *reader) binaryOf(data, subtype token) (byte, error) {
+	if data.kind != quoted {
+		return 0, parseError("JSON reader expected a string but found '%s'.", data.text)
 	}
 	raw, err := fromBase64(data.text)
 	if err != nil {
-		return 0, false
+		return 0, err
 	}
-	sub := byte(subtype.num)
 	switch subtype.kind {
 	case quoted:
 		n, err := strconv.ParseUint(subtype.text, 16, 8)
 		if err != nil {
-			return 0, false
+			return 0, parseError("Exception converting value '%s' to type java.lang.Integer", subtype.text)
 		}
-		sub = byte(n)
+		return r.binary(byte(n), raw), nil
 	case int32Token:
-	default:
-		return 0, false
+		return r.binary(byte(subtype.num), raw), nil
 	}
-	return r.binary(sub, raw), true
+	return 0, parseError("JSON reader expected a string or number but found '%s'.", subtype.text)
 }
 
 // flatAfter reads the remaining fields of an object, behind its first value.

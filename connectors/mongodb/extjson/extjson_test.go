@@ -41,18 +41,22 @@ func TestAppend(t *testing.T) {
 
 func TestAppendErrors(t *testing.T) {
 	for in, want := range map[string]string{
-		`{s: {bad}`:            "JSON reader was expecting ':' but found '}'.",
-		`{"a":1`:               "JSON reader was expecting a name but found '<eof>'.",
-		`justtext`:             "JSON reader was expecting a value but found 'justtext'.",
-		`{"a":.5}`:             "Invalid JSON input. Position: 6. Character: '.'.",
-		`{"a":0x1}`:            "Invalid JSON number",
-		`{"a":"\q"}`:           `Invalid escape sequence in JSON string '\q'.`,
-		`{"a":"x`:              "End of file in JSON string.",
-		`{"a":{"$oid":1}}`:     "JSON reader expected a string but found '1'.",
-		`{"a":{"$date":true}}`: "JSON reader expected an integer or string but found 'true'.",
-		`{"a":{"$date":1.5}}`:  "JSON reader expected an integer or string but found '1.5'.",
-		`[1]`:                  "readStartDocument can only be called when CurrentBSONType is DOCUMENT, not when CurrentBSONType is ARRAY.",
-		``:                     "readStartDocument can only be called when CurrentBSONType is DOCUMENT, not when CurrentBSONType is END_OF_DOCUMENT.",
+		`{s: {bad}`:                            "JSON reader was expecting ':' but found '}'.",
+		`{"a":1`:                               "JSON reader was expecting a name but found '<eof>'.",
+		`justtext`:                             "JSON reader was expecting a value but found 'justtext'.",
+		`{"a":.5}`:                             "Invalid JSON input. Position: 6. Character: '.'.",
+		`{"a":0x1}`:                            "Invalid JSON number",
+		`{"a":"\q"}`:                           `Invalid escape sequence in JSON string '\q'.`,
+		`{"a":"x`:                              "End of file in JSON string.",
+		`{"a":{"$oid":1}}`:                     "JSON reader expected a string but found '1'.",
+		`{"a":{"$date":true}}`:                 "JSON reader expected an integer or string but found 'true'.",
+		`{"a":{"$date":1.5}}`:                  "JSON reader expected an integer or string but found '1.5'.",
+		`{"a":{"$timestamp":{"t":1,"i":0.1}}}`: "JSON reader expected an integer but found '0.1'.",
+		`{"a":{"$timestamp":{"t":"x","i":1}}}`: "JSON reader expected an integer but found 'x'.",
+		`{"a":{"$regularExpression":{"pattern":1,"options":""}}}`: "JSON reader expected a string but found '1'.",
+		`{"a":{"$binary":{"a":"AQID","subType":"00"}}}`:           "Unexpected key for $binary: a",
+		`[1]`: "readStartDocument can only be called when CurrentBSONType is DOCUMENT, not when CurrentBSONType is ARRAY.",
+		``:    "readStartDocument can only be called when CurrentBSONType is DOCUMENT, not when CurrentBSONType is END_OF_DOCUMENT.",
 	} {
 		if _, err := Append(nil, in); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", in, err, want)
