@@ -62,8 +62,12 @@ type Plugin struct {
 	// so (its alterOffsets returns true, KIP-875). Otherwise users who change offsets
 	// are told to look elsewhere as well.
 	AllOffsets bool
-	Source     func(ctx context.Context, env Env, task map[string]string) (Source, error)
-	Sink       func(ctx context.Context, env Env, task map[string]string) (Sink, error)
+	// KeptOffsets changes the offsets that a sink keeps with its data for a consumer
+	// group (Checkpointer), while no task of it runs: a nil offset forgets a partition, a
+	// nil map all of them. It reports whether the configuration keeps any. Nil: none does.
+	KeptOffsets func(ctx context.Context, props map[string]string, group string, offsets map[data.TopicPartition]*int64) (kept bool, err error)
+	Source      func(ctx context.Context, env Env, task map[string]string) (Source, error)
+	Sink        func(ctx context.Context, env Env, task map[string]string) (Sink, error)
 }
 
 // Env is what a task's connector gets from the runtime.
@@ -71,6 +75,8 @@ type Env struct {
 	Connector string
 	Task      int
 	Log       *slog.Logger // carries connector.context
+	// Group is the consumer group of a sink's tasks.
+	Group string
 	// Offsets reads stored source offsets; nil for sinks.
 	Offsets OffsetReader
 	// Waiting sets the reason that status shows while the task waits for something
@@ -139,8 +145,14 @@ type (
 		Assigned(ctx context.Context, tps []data.TopicPartition) error
 		Revoked(ctx context.Context, tps []data.TopicPartition) error
 	}
-	// Checkpointer is a sink that keeps Kafka offsets with its data.
+	// Checkpointer is a sink that keeps Kafka offsets with its data: Write makes
+	// the records durable together with the offsets of all of b.Inputs, also where
+	// b.Records is empty. A Write that marks records has not moved the offsets; when
+	// what became of those records is durable too, the batch comes again without them.
+	// An error of class Fenced says that the offsets are not where this task left them.
 	Checkpointer interface {
+		// Restore gives the offsets from which the partitions go on, leaving out those
+		// that it has none for. What Write has to find is as of then.
 		Restore(ctx context.Context, tps []data.TopicPartition) (data.Offsets, error)
 	}
 	// Limited is a sink that bounds the batches it takes.

@@ -32,6 +32,7 @@ func (m *model) fail(err error) { m.state, m.err = failed, err }
 // what stops the batch.
 func (s *Sink) answered(ctx context.Context, c *chunk, err error) error {
 	list := s.plan.list
+	s.broken = s.inside && err != nil
 	if err == nil {
 		for _, i := range s.sent {
 			list[i].state = done
@@ -147,8 +148,12 @@ func (s *Sink) partly(ctx context.Context, c *chunk, we *mongo.WriteException) e
 // relaxed reports whether the command was sent unordered in an ordered chunk.
 func (s *Sink) relaxed() bool {
 	m := &s.plan.list[s.sent[0]]
-	return m.op == opInsert && m.maybe && m.ownID
+	return m.op == opInsert && s.recognised(m)
 }
+
+// recognised reports whether an insert that comes again, perhaps, knows its document
+// when that is there.
+func (s *Sink) recognised(m *model) bool { return m.maybe && (m.ownID || s.converges) }
 
 // isOurs reports whether a duplicate key is the document itself: the first
 // attempt was applied and only its answer got lost.

@@ -41,7 +41,8 @@ type plan struct {
 	failures []failure
 	records  []recordID
 	// open: the last attempt did not finish.
-	open bool
+	open  bool
+	tried []int // models of the transaction under way
 }
 
 func (p *plan) reset() {

@@ -74,11 +74,14 @@ func (s *Sink) writeChunk(ctx context.Context, c *chunk) error {
 // the first of another kind. It ends with model i no longer pending, or an error.
 func (s *Sink) run(ctx context.Context, c *chunk, i int, ordered bool, k class) error {
 	list := s.plan.list
+	if s.inside && s.broken {
+		return errAborted
+	}
 	s.sent = s.sent[:0]
 	// A write that comes again after its answer was lost, and whose documents are
 	// recognised by ids of our own, is sent unordered: else every document that is
 	// there already would stop the command.
-	relaxed := k == inserts && list[i].maybe && list[i].ownID
+	relaxed := k == inserts && s.recognised(&list[i])
 	b := s.beginCommand(c, k, ordered && !relaxed)
 	size := 0
 	for ; i < c.to && len(s.sent) < maxModels; i++ {
@@ -86,7 +89,7 @@ func (s *Sink) run(ctx context.Context, c *chunk, i int, ordered bool, k class) 
 		if m.state != pending {
 			continue
 		}
-		if m.op.class() != k || relaxed && !(m.maybe && m.ownID) {
+		if m.op.class() != k || relaxed && !s.recognised(m) {
 			if ordered {
 				break
 			}
@@ -196,7 +199,7 @@ func (s *Sink) beginCommand(c *chunk, k class, ordered bool) *command {
 	} else {
 		cmd.b = append(cmd.b, 0)
 	}
-	if wc := s.server.writeConcern(); wc != nil {
+	if wc := s.server.writeConcern(); wc != nil && !s.inside {
 		cmd.b = appendField(cmd.b, "writeConcern", documentValue(wc))
 	}
 	cmd.b, cmd.list = openDocument(appendHead(cmd.b, typeArray, commands[k].list))

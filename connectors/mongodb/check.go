@@ -68,7 +68,29 @@ func ask(ctx context.Context, s *settings, cfg *config, r *configdef.Report) {
 	if s.APIVersion != "" && !atLeast5(ctx, client) {
 		r.Fail(keyURI, "Server Version API requires MongoDB 5.0 or greater")
 	}
+	checkExactly(ctx, client, opts, s, r)
 	checkTopics(ctx, client, opts, s, cfg, r)
+}
+
+// checkExactly looks whether the server can do what culvert.exactly.once needs.
+func checkExactly(ctx context.Context, client *mongo.Client, opts *options.ClientOptions, s *settings, r *configdef.Report) {
+	if !s.keepsOffsets() {
+		return
+	}
+	if !opts.WriteConcern.Acknowledged() {
+		failOnce(r, keyExactly, unacknowledgedText(s.ExactlyOnce))
+	}
+	if s.ExactlyOnce == exactlyTransact {
+		if hello, err := client.Database("admin").RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Raw(); err == nil {
+			if text := canTransact(hello); text != "" {
+				failOnce(r, keyExactly, text)
+			}
+		}
+	}
+	if missing := readRights(ctx, client, opts).missing([]string{"find", "insert", "update"}, s.Database, offsetsCollection); len(missing) > 0 {
+		failOnce(r, keyURI, fmt.Sprintf("Invalid user permissions. Missing the following action permissions: %s, on %s.%s",
+			strings.Join(missing, ", "), s.Database, offsetsCollection))
+	}
 }
 
 func errorCodes(err error) []int {

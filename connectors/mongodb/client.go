@@ -47,6 +47,7 @@ type driverServer struct {
 	client  *mongo.Client
 	writes  *directWriter
 	concern []byte
+	blind   bool // w=0: writes are not answered
 }
 
 // connect makes the client. It does not wait for the server.
@@ -63,7 +64,7 @@ func connect(s *settings) (*driverServer, error) {
 	if err != nil {
 		return nil, uriFault(s.URI, err)
 	}
-	return &driverServer{client: client, writes: writes, concern: concernDocument(opts.WriteConcern)}, nil
+	return &driverServer{client: client, writes: writes, concern: concernDocument(opts.WriteConcern), blind: !opts.WriteConcern.Acknowledged()}, nil
 }
 
 func uriFault(uri string, err error) error {
@@ -183,6 +184,8 @@ func (s *driverServer) find(ctx context.Context, ns namespace, filter bson.Raw) 
 func (s *driverServer) command(ctx context.Context, db string, cmd bson.D) (bson.Raw, error) {
 	return s.client.Database(db).RunCommand(ctx, cmd).Raw()
 }
+
+func (s *driverServer) unacknowledged() bool { return s.blind }
 
 func (s *driverServer) writeConcern() []byte { return s.concern }
 

@@ -22,7 +22,7 @@ func (s *Sink) duplicate(c *chunk, i int, e *mongo.WriteError) bool {
 	m := &s.plan.list[i]
 	switch c.topic.Duplicates {
 	case duplicatesSkip:
-		m.state = done
+		m.state = skipped
 		return true
 	case duplicatesLetter:
 		m.fail(writeFault(e))

@@ -54,6 +54,7 @@ const (
 	keyDuplicates     = "culvert.duplicate.key"
 	keyMaxRetries     = "max.num.retries"
 	keyRetryDefer     = "retries.defer.timeout"
+	keyExactly        = "culvert.exactly.once"
 	keyProjectKeyType = "key.projection.type"
 	keyProjectValType = "value.projection.type"
 )
@@ -179,6 +180,11 @@ var rows = []row{
 	{name: keyRetryDefer, typ: configdef.String, def: "", imp: configdef.Medium, group: "Errors", width: configdef.ShortWidth, display: "Wait before a retry",
 		extended: true, into: func(s *settings, v configdef.Parsed) { s.RetryDeferMS.set(v) },
 		doc: "Milliseconds between two attempts of a write that MongoDB cannot take. 0 or below, no number, or the default 5000 of MongoDbAtlasSink: a back-off from 50 ms on."},
+	{name: keyExactly, typ: configdef.String, def: "", imp: configdef.Medium, group: "Writes", width: configdef.ShortWidth, display: "Exactly once",
+		extended: true, check: emptyOr(oneOf(exactlyNone, exactlyTransact, exactlyIdempotent)), recommend: true,
+		into: func(s *settings, v configdef.Parsed) { s.ExactlyOnce = strings.ToLower(v.Text) },
+		doc: "How each record is written exactly once. transaction: documents and the consumed offsets are committed in one transaction of MongoDB, which has to be a replica set or a sharded cluster; " +
+			"idempotent: without transactions, with an _id that the record determines, so that a replay makes the same documents. Both keep the offsets in the collection culvert.offsets of the database, and go on from there. Empty or none: at least once."},
 	{name: "field.value.transformer", typ: configdef.String, def: "", imp: configdef.Low, group: "Post Processing", width: configdef.MediumWidth, display: "Field value transformer class",
 		extended: true, check: emptyOr(ownJavaCode), doc: "A class of the user that changes values of fields (release 2.1). Java code cannot be loaded here, so that it has to be empty."},
 	{name: "field.value.transformer.fields", typ: configdef.String, def: "", imp: configdef.Low, group: "Post Processing", width: configdef.MediumWidth, display: "Fields to transform",

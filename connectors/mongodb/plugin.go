@@ -13,6 +13,7 @@ package mongodb
 
 import (
 	"context"
+	"errors"
 	"maps"
 
 	"culvert/configdef"
@@ -28,18 +29,30 @@ const version = "2.0.1"
 // Plugin describes the connector.
 func Plugin() connectors.Plugin {
 	return connectors.Plugin{
-		Class:     Class,
-		Aliases:   []string{"MongoSinkConnector", "MongoSink", "MongoDbAtlasSink"},
-		Version:   version,
-		TaskClass: "com.mongodb.kafka.connect.sink.MongoSinkTask",
-		Kind:      connectors.SinkKind,
-		Spec:      func() []configdef.Spec { return definition.Specs() },
-		Managed:   &managed,
-		Check:     check,
-		Dial:      dial,
-		Tasks:     tasks,
+		Class:       Class,
+		Aliases:     []string{"MongoSinkConnector", "MongoSink", "MongoDbAtlasSink"},
+		Version:     version,
+		TaskClass:   "com.mongodb.kafka.connect.sink.MongoSinkTask",
+		Kind:        connectors.SinkKind,
+		Spec:        func() []configdef.Spec { return definition.Specs() },
+		Managed:     &managed,
+		Check:       check,
+		Dial:        dial,
+		Tasks:       tasks,
+		KeptOffsets: keptOffsets,
 		Sink: func(_ context.Context, env connectors.Env, task map[string]string) (connectors.Sink, error) {
-			return Open(env, task)
+			s, err := Open(env, task)
+			if err != nil {
+				return nil, err
+			}
+			if srv, ok := s.server.(*driverServer); ok && s.cfg.keepsOffsets() {
+				k, err := newKeeper(s, srv, env.Group)
+				if err != nil {
+					return nil, errors.Join(err, s.Close(context.Background()))
+				}
+				return k, nil
+			}
+			return s, nil
 		},
 	}
 }

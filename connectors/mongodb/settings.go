@@ -49,6 +49,7 @@ type settings struct {
 	Tolerance, MongoTolerance tolerance
 	LogErrors, MongoLogErrors flag
 
+	ExactlyOnce              string // one of the modes; empty: at least once
 	Duplicates               string // one of the policies; empty: an error like others
 	MaxRetries, RetryDeferMS lenient
 
@@ -163,6 +164,9 @@ func validate(props map[string]string) (settings, *configdef.Report) {
 		if rest, ok := strings.CutPrefix(k, overridePrefix); ok && !strings.Contains(rest, ".") {
 			r.Fail(k, "Invalid configuration %s: an override names a topic and a key, %s<topic>.<key>", k, overridePrefix)
 		}
+	}
+	for _, k := range overridesExactly(props) {
+		r.Fail(k, "%s", overrideText(k, props[k]))
 	}
 	for _, topic := range topicsToCheck(&s, props) {
 		validateTopic(r, topic, props)
@@ -322,6 +326,9 @@ func newConfig(props map[string]string) (*config, error) {
 		if rest, ok := strings.CutPrefix(k, overridePrefix); ok && !strings.Contains(rest, ".") {
 			return nil, configFault(fmt.Sprintf("Invalid configuration %s: an override names a topic and a key, %s<topic>.<key>", k, overridePrefix), k)
 		}
+	}
+	if keys := overridesExactly(props); len(keys) > 0 {
+		return nil, configFault(overrideText(keys[0], props[keys[0]]), keys[0])
 	}
 	if s.TopicsRegex != "" {
 		c.regex, _ = regexp.Compile("^(?:" + s.TopicsRegex + ")$") // nil: only Java's

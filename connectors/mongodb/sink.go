@@ -28,6 +28,10 @@ type Sink struct {
 	work     work
 	series   map[namespace]bool // time series collections that are there
 
+	converges bool // culvert.exactly.once=idempotent
+	inside    bool // a transaction is open
+	broken    bool // and one of its statements has failed
+
 	doc      document
 	plan     plan
 	sent     []int // models of the command under way
@@ -64,17 +68,9 @@ const patience = 2 * time.Second
 func (s *Sink) Write(ctx context.Context, b *data.Batch) error {
 	s.work.begin(b)
 	defer func() { s.env.Worked(s.work.end()) }()
-	if !s.resume(b) {
-		s.retry = retries{}
-		begun := time.Now()
-		err := s.build(b)
-		s.work.Processing.Add(time.Since(begun))
-		if err != nil {
-			s.plan.open = false
-			return err
-		}
+	if err := s.take(b); err != nil {
+		return err
 	}
-	s.plan.open = true
 	if err := s.retry.wait(ctx); err != nil {
 		return err
 	}
@@ -87,6 +83,22 @@ func (s *Sink) Write(ctx context.Context, b *data.Batch) error {
 	s.retry = retries{}
 	s.report(b)
 	s.plan.open = false
+	return nil
+}
+
+// take takes up the plan of the batch where the last attempt left it, or makes it.
+func (s *Sink) take(b *data.Batch) error {
+	if !s.resume(b) {
+		s.retry = retries{}
+		begun := time.Now()
+		err := s.build(b)
+		s.work.Processing.Add(time.Since(begun))
+		if err != nil {
+			s.plan.open = false
+			return err
+		}
+	}
+	s.plan.open = true
 	return nil
 }
 

@@ -34,7 +34,7 @@ func (e *classError) Error() string {
 // may fail by itself.
 var buildSteps = []func(*topicConfig) error{
 	(*topicConfig).buildMapper, (*topicConfig).buildID, (*topicConfig).buildProcessors, (*topicConfig).buildWrite,
-	(*topicConfig).buildRemove, (*topicConfig).buildLimiter, (*topicConfig).buildCDC,
+	(*topicConfig).buildRemove, (*topicConfig).buildLimiter, (*topicConfig).buildCDC, (*topicConfig).buildExactly,
 }
 
 func (t *topicConfig) buildMapper() (err error) {

@@ -38,7 +38,7 @@ func (w *work) wrote(models []model, took time.Duration, err error) {
 	for i := range models {
 		switch state := models[i].state; {
 		case waits: // the records come again
-		case state == done:
+		case state == done, state == skipped:
 			w.Written++
 		default:
 			w.Refused++

@@ -53,6 +53,7 @@ const (
 	pending state = iota
 	done
 	failed
+	skipped // nothing is to be written of it
 )
 
 // writeModel turns the documents of a record into a write. A change data capture

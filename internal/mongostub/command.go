@@ -68,6 +68,7 @@ func (s *Server) run(out []byte, m message) ([]byte, error) {
 		case fault.Reply != nil:
 			return append(out, fault.Reply...), nil
 		case fault.Error != nil:
+			s.abort(m.body)
 			return appendError(out, fault.Error), nil
 		}
 	}
@@ -78,7 +79,16 @@ func (s *Server) run(out []byte, m message) ([]byte, error) {
 		return s.create(out, first.text(), m), nil
 	case "collStats":
 		return s.stats(out, first.text(), m), nil
-	case "ping", "endSessions", "killCursors", "drop", "dropDatabase", "createIndexes":
+	case "commitTransaction", "abortTransaction":
+		out = s.end(out, name, m.body)
+		if fault != nil && fault.DropAfter {
+			return nil, errDrop
+		}
+		return out, nil
+	case "endSessions", "killSessions":
+		s.forget(m.body, name)
+		return newDoc(out).double("ok", 1).bytes(), nil
+	case "ping", "killCursors", "drop", "dropDatabase", "createIndexes":
 		return newDoc(out).double("ok", 1).bytes(), nil
 	case "buildInfo", "buildinfo":
 		return newDoc(out).str("version", "7.0.0").array("versionArray").int32("0", 7).int32("1", 0).int32("2", 0).int32("3", 0).
@@ -160,8 +170,15 @@ func (s *Server) write(out []byte, name, coll string, m message, fault *Fault) (
 	w := &writer{s: s, name: name, ns: database(m.body) + "." + coll, ordered: !isFalse(m.body, "ordered"), fault: fault}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w.coll = s.collection(w.ns)
+	tx, refused := s.within(m.body)
+	if refused != nil {
+		return appendError(out, refused), nil
+	}
+	w.coll = s.seenBy(tx, w.ns)
 	statements(m, field, w.do)
+	if tx != nil && len(w.errors) > 0 {
+		tx.state = aborted
+	}
 	s.seen = append(s.seen, Command{Name: name, Namespace: w.ns, Ordered: w.ordered, N: w.total})
 	s.writes.Add(int64(w.n))
 	return w.reply(out), nil
@@ -183,11 +200,15 @@ func (s *Server) bulkWrite(out []byte, m message) []byte {
 func (s *Server) find(out []byte, coll string, m message) []byte {
 	ns := database(m.body) + "." + coll
 	filter, _ := lookup(m.body, "filter")
-	d := newDoc(out).doc("cursor").int64("id", 0).str("ns", ns).array("firstBatch")
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	tx, refused := s.within(m.body)
+	if refused != nil {
+		return appendError(out, refused)
+	}
+	d := newDoc(out).doc("cursor").int64("id", 0).str("ns", ns).array("firstBatch")
 	i := 0
-	for _, doc := range s.collection(ns).docs {
+	for _, doc := range s.seenBy(tx, ns).docs {
 		if doc != nil && matches(doc, filter.data) {
 			d.raw(itoa(i), doc)
 			i++

@@ -4,7 +4,8 @@
 // neither needs a server.
 //
 // It answers hello, isMaster, ping, insert, update, delete, bulkWrite, find,
-// getMore, endSessions, connectionStatus and buildInfo. Filters match by equality of
+// getMore, endSessions, killSessions, connectionStatus and buildInfo, and as a replica
+// set commitTransaction and abortTransaction. Filters match by equality and $in of
 // (dotted) fields; updates are replacements or $set with $setOnInsert.
 // Whatever else is asked for is CommandNotFound, as a real server says.
 //

@@ -5,7 +5,7 @@ import "time"
 // Fault makes commands fail. The fields combine; the zero value of each means
 // "not".
 type Fault struct {
-	Command string // only this command; empty: every insert, update, delete and bulkWrite
+	Command string // only this command, commitTransaction for one; empty: every insert, update, delete and bulkWrite
 	After   int    // let that many matching commands pass first
 	Times   int    // how many commands it hits; 0 is one, negative is all
 	// WriteErrors fail statements by their number in the command. Statements

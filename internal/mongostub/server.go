@@ -21,6 +21,7 @@ const (
 // Server is a MongoDB on a loopback port. All methods are safe for concurrent use.
 type Server struct {
 	discard bool
+	set     bool // of one member
 	hello   []byte
 	addr    string
 	writes  atomic.Int64
@@ -35,6 +36,8 @@ type Server struct {
 	faults []*Fault
 	seen   []Command
 	colls  map[string]*collection
+	// transactions are those that are open, and those that have ended last, by session.
+	transactions map[string]*transaction
 }
 
 // Options say what kind of server Start makes.
@@ -43,6 +46,9 @@ type Options struct {
 	Addr    string // listen here; empty: a free port of 127.0.0.1
 	// MaxWireVersion is what hello reports; 0 is that of MongoDB 7.0.
 	MaxWireVersion int32
+	// ReplicaSet: hello says that this is the primary of a set of one, so that clients
+	// use sessions and transactions.
+	ReplicaSet bool
 }
 
 // Start makes a server that listens.
@@ -53,10 +59,17 @@ func Start(o Options) (*Server, error) {
 	if o.MaxWireVersion == 0 {
 		o.MaxWireVersion = 21
 	}
-	s := &Server{discard: o.Discard, colls: map[string]*collection{}, hello: helloReply(o.MaxWireVersion)}
-	if err := s.listen(o.Addr); err != nil {
+	s := &Server{discard: o.Discard, set: o.ReplicaSet, colls: map[string]*collection{}, transactions: map[string]*transaction{}}
+	ln, err := net.Listen("tcp", o.Addr)
+	if err != nil {
 		return nil, err
 	}
+	set := ""
+	if o.ReplicaSet {
+		set = ln.Addr().String()
+	}
+	s.hello = helloReply(o.MaxWireVersion, set)
+	s.serveOn(ln)
 	return s, nil
 }
 
@@ -65,12 +78,16 @@ func (s *Server) listen(addr string) error {
 	if err != nil {
 		return err
 	}
+	s.serveOn(ln)
+	return nil
+}
+
+func (s *Server) serveOn(ln net.Listener) {
 	s.mu.Lock()
 	s.ln, s.addr, s.open, s.down = ln, ln.Addr().String(), map[net.Conn]struct{}{}, make(chan struct{})
 	s.mu.Unlock()
 	s.conns.Add(1)
 	go s.accept(ln)
-	return nil
 }
 
 // Addr is host:port. It stays the same over Stop and Restart.
@@ -204,8 +221,15 @@ func finish(out []byte, id, op uint32) []byte {
 	return out
 }
 
-func helloReply(wire int32) []byte {
-	d := newDoc(nil).bool("helloOk", true).bool("ismaster", true).bool("isWritablePrimary", true)
+// helloReply is that of the primary of a set of one at the address; of a server by
+// itself, where there is none.
+func helloReply(wire int32, set string) []byte {
+	d := newDoc(nil)
+	if set != "" {
+		d.str("setName", "stub").int32("setVersion", 1).bool("secondary", false).str("primary", set).str("me", set)
+		d.array("hosts").str("0", set).close()
+	}
+	d.bool("helloOk", true).bool("ismaster", true).bool("isWritablePrimary", true)
 	d.int32("maxBsonObjectSize", 16<<20).int32("maxMessageSizeBytes", 48000000).int32("maxWriteBatchSize", 100000)
 	d.head(0x09, "localTime")
 	d.b = binary.LittleEndian.AppendUint64(d.b, uint64(time.Now().UnixMilli()))

@@ -17,6 +17,9 @@ type collection struct {
 	unique []string
 	// series: it was created as a time series.
 	series bool
+	// touched: what a transaction has changed in its copy; of the original nil.
+	touched map[string]*touch
+	order   []string // of touched
 }
 
 func (s *Server) collection(ns string) *collection {
@@ -119,6 +122,7 @@ func (w *writer) insert(i int, doc []byte) bool {
 			}
 		}
 	}
+	w.coll.touch(id.value(), nil)
 	w.coll.byID[id.value()] = len(w.coll.docs)
 	w.coll.docs = append(w.coll.docs, doc)
 	w.n++
@@ -154,6 +158,8 @@ func (w *writer) update(i int, stmt []byte) {
 	at := w.coll.match(q.data)
 	if at >= 0 {
 		old := w.coll.docs[at]
+		id, _ := lookup(old, "_id")
+		w.coll.touch(id.value(), old)
 		w.coll.docs[at] = apply(old, u.data, false)
 		w.n++
 		if !bytes.Equal(old, w.coll.docs[at]) {
@@ -189,10 +195,21 @@ func (w *writer) update(i int, stmt []byte) {
 
 func (w *writer) delete(stmt []byte) {
 	q, _ := lookup(stmt, "q")
+	if limit, ok := lookup(stmt, "limit"); ok && !limit.truth() {
+		for at, d := range w.coll.docs {
+			if d != nil && matches(d, q.data) {
+				id, _ := lookup(d, "_id")
+				w.coll.touch(id.value(), d)
+				w.coll.remove(at, id.value())
+				w.n++
+			}
+		}
+		return
+	}
 	if at := w.coll.match(q.data); at >= 0 {
 		id, _ := lookup(w.coll.docs[at], "_id")
-		delete(w.coll.byID, id.value())
-		w.coll.docs[at] = nil
+		w.coll.touch(id.value(), w.coll.docs[at])
+		w.coll.remove(at, id.value())
 		w.n++
 	}
 }
@@ -231,9 +248,9 @@ func (w *writer) reply(out []byte) []byte {
 
 // match returns the position of the first document that fits the filter, -1 if none does.
 func (c *collection) match(filter []byte) int {
-	first, tail, ok := next(inside(filter))
-	if ok && string(first.name) == "_id" && len(tail) == 0 {
-		if at, found := c.byID[first.value()]; found {
+	first, _, ok := next(inside(filter))
+	if ok && string(first.name) == "_id" {
+		if at, found := c.byID[first.value()]; found && matches(c.docs[at], filter) {
 			return at
 		}
 		return -1
@@ -253,8 +270,26 @@ func matches(doc, filter []byte) bool {
 			return true
 		}
 		have, found := lookup(doc, string(e.name))
-		if !found || have.value() != e.value() {
+		if list, ok := lookup(e.data, "$in"); e.kind == typeDocument && ok && list.kind == typeArray {
+			if !found || !contains(list.data, have) {
+				return false
+			}
+		} else if !found || have.value() != e.value() {
 			return false
+		}
+		rest = tail
+	}
+}
+
+// contains reports whether an array has a value.
+func contains(list []byte, v element) bool {
+	for rest := inside(list); ; {
+		e, tail, ok := next(rest)
+		if !ok {
+			return false
+		}
+		if e.value() == v.value() {
+			return true
 		}
 		rest = tail
 	}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"culvert/data"
 	"culvert/fault"
 	"culvert/kafka"
 	"culvert/runtime/herder"
@@ -405,5 +406,11 @@ func (b *building) plugin(class string) (herder.Plugin, error) {
 	if err != nil {
 		return herder.Plugin{}, err
 	}
-	return herder.Plugin{Kind: p.Kind, Version: cmp.Or(p.Version, ConnectVersion), CheckOffsets: p.CheckOffsets, AllOffsets: p.AllOffsets}, nil
+	out := herder.Plugin{Kind: p.Kind, Version: cmp.Or(p.Version, ConnectVersion), CheckOffsets: p.CheckOffsets, AllOffsets: p.AllOffsets}
+	if p.KeptOffsets != nil {
+		out.KeptOffsets = func(ctx context.Context, props map[string]string, group string, offsets map[data.TopicPartition]*int64) (bool, error) {
+			return p.KeptOffsets(ctx, b.registry.Adapt(props, b.Config.Props).Props, group, offsets)
+		}
+	}
+	return out, nil
 }

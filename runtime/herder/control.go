@@ -255,11 +255,15 @@ func (h *Herder) SetClusterLevel(ctx context.Context, logger, level string) erro
 
 // AlterOffsets changes offsets of a stopped connector; a null Next forgets one.
 func (h *Herder) AlterOffsets(ctx context.Context, name string, offsets []data.Mark) (string, error) {
+	all := false
 	err := h.whileStopped(ctx, name, func(c *store.Connector) error {
 		if h.isSink(c) {
 			err := h.s.SinkOffsets.Alter(ctx, h.sinkGroup(c), offsets)
 			if f := fault.Of(err); f != nil && f.Code == store.NegativeOffset {
 				return fault.New(fault.Config, f.Code, "Failed to modify offsets for sink connector %s", name).WithFix("%s.", f)
+			}
+			if err == nil {
+				all, err = h.alterKept(ctx, c, offsets)
 			}
 			return notChanged(err, name, "alter", "connector")
 		}
@@ -275,14 +279,40 @@ func (h *Herder) AlterOffsets(ctx context.Context, name string, offsets []data.M
 		}
 		return h.s.Offsets.Commit(ctx, name, offsets)
 	})
-	return h.offsetsChanged(name, "altered"), err
+	return h.offsetsChanged(name, "altered", all), err
+}
+
+// alterKept changes the offsets that a sink keeps with its data, after those of its
+// group: the group refuses where a member is left, and where this fails what counts is
+// still as it was. Nil offsets forget all.
+func (h *Herder) alterKept(ctx context.Context, c *store.Connector, offsets []data.Mark) (kept bool, err error) {
+	p, err := h.plugin(c)
+	if err != nil || p.KeptOffsets == nil {
+		return false, err
+	}
+	var positions map[data.TopicPartition]*int64
+	if offsets != nil {
+		if positions, err = store.ParseSinkOffsets(offsets); err != nil {
+			return false, err
+		}
+	}
+	resolved, err := h.s.Providers.Resolve(c.Config)
+	if err != nil {
+		return false, err
+	}
+	return p.KeptOffsets(ctx, resolved.Props, h.sinkGroup(c), positions)
 }
 
 // ResetOffsets forgets all offsets of a stopped connector.
 func (h *Herder) ResetOffsets(ctx context.Context, name string) (string, error) {
+	all := false
 	err := h.whileStopped(ctx, name, func(c *store.Connector) error {
 		if h.isSink(c) {
-			return notChanged(h.s.SinkOffsets.Reset(ctx, h.sinkGroup(c)), name, "reset", "sink connector")
+			err := h.s.SinkOffsets.Reset(ctx, h.sinkGroup(c))
+			if err == nil {
+				all, err = h.alterKept(ctx, c, nil)
+			}
+			return notChanged(err, name, "reset", "sink connector")
 		}
 		marks, err := h.s.Offsets.All(ctx, name)
 		if err != nil {
@@ -293,12 +323,15 @@ func (h *Herder) ResetOffsets(ctx context.Context, name string) (string, error) 
 		}
 		return h.s.Offsets.Commit(ctx, name, marks)
 	})
-	return h.offsetsChanged(name, "reset"), err
+	return h.offsetsChanged(name, "reset", all), err
 }
 
 // offsetsChanged is the sentence of Worker.completeModifyOffsetsCallback; it depends
-// on what the connector says of offsets that it keeps itself.
-func (h *Herder) offsetsChanged(name, how string) string {
+// on what the connector says of offsets that it keeps itself. all: those were changed too.
+func (h *Herder) offsetsChanged(name, how string, all bool) string {
+	if all {
+		return "The offsets for this connector have been " + how + " successfully"
+	}
 	if c, err := h.Connector(name); err == nil {
 		if p, err := h.plugin(c); err == nil && p.AllOffsets {
 			return "The offsets for this connector have been " + how + " successfully"

@@ -40,6 +40,9 @@ type Plugin struct {
 	// CheckOffsets is that of connectors.Plugin; nil: every offset may be set.
 	CheckOffsets func(props map[string]string, offsets []data.Mark) error
 	AllOffsets   bool // that of connectors.Plugin
+	// KeptOffsets is that of connectors.Plugin, for properties as users write them; nil:
+	// none are kept.
+	KeptOffsets func(ctx context.Context, props map[string]string, group string, offsets map[data.TopicPartition]*int64) (kept bool, err error)
 }
 
 // SinkOffsets are the offsets of the consumer groups of sinks, as partition

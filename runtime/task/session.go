@@ -225,7 +225,9 @@ func (ses *session) deliver(w *work) error {
 	begun := time.Now()
 	for n := 0; ; n++ {
 		err := ses.member(w)
-		if err == nil && len(b.Records) > 0 {
+		if err == nil && s.keeps != nil {
+			err = ses.putWhole(w)
+		} else if err == nil && len(b.Records) > 0 {
 			put := time.Now()
 			err = s.sink.Write(ses.hard, b)
 			s.cfg.Stats.Put(time.Since(put))

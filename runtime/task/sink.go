@@ -53,6 +53,7 @@ type Sink struct {
 	policy   *policy
 	sub      *subscriber
 	sink     connectors.Sink
+	keeps    connectors.Checkpointer // the sink, if it keeps offsets; else nil
 	consumer Consumer
 	letters  Producer
 	admin    Admin
@@ -124,6 +125,7 @@ func (s *Sink) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.keeps, _ = s.sink.(connectors.Checkpointer)
 	s.limits = bounded(s.limits, s.sink)
 	s.gate.start()
 	if err := s.retry.do(ctx, "broker", func() (err error) {
@@ -231,8 +233,11 @@ func (s *Sink) positions(ctx context.Context, tps []data.TopicPartition) (data.O
 		return nil, err
 	}
 	var kept data.Offsets
-	if c, ok := s.sink.(connectors.Checkpointer); ok {
-		if kept, err = c.Restore(ctx, tps); err != nil {
+	if s.keeps != nil {
+		if err := s.retry.do(ctx, "offsets of the connector", func() (err error) {
+			kept, err = s.keeps.Restore(ctx, tps)
+			return err
+		}); err != nil {
 			return nil, err
 		}
 	}

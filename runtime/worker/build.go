@@ -172,6 +172,7 @@ func (b *builder) sink(p *connectors.Plugin, chain task.Chain, st stages) (task.
 	consumer := b.settings(kafka.ConsumerRole, consumerClient)
 	consumer.Reuse = true
 	env := b.env()
+	env.Group = consumer.Props["group.id"]
 	records, _ := strconv.Atoi(consumer.Props["max.poll.records"])
 	return task.NewSink(task.SinkConfig{
 		Common: b.common(), Chain: chain, Admin: b.taskAdmin,
