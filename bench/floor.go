@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 
 	"github.com/IBM/sarama"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -120,18 +118,4 @@ func writePrepared(ctx context.Context, coll *mongo.Collection, messages <-chan 
 			return err
 		}
 	}
-}
-
-// floorProduce is the least that a source must do: produce prepared bytes.
-func floorProduce(ctx context.Context, bootstrap, topic, count string) error {
-	n, err := strconv.Atoi(count)
-	if err != nil {
-		return fmt.Errorf("count: %w", err)
-	}
-	prepared := jsonDocument(0)
-	if err := fill(ctx, bootstrap, topic, 1, n, func(i int) (key, value []byte) { return orderKey(i), prepared }); err != nil {
-		return err
-	}
-	<-ctx.Done() // the figures of an ended process cannot be read
-	return nil
 }

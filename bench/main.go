@@ -54,7 +54,9 @@ func child(ctx context.Context, mode string, args []string) error {
 	case "floor-upsert":
 		return floorInsert(ctx, args[0], args[1], args[2], true)
 	case "floor-produce":
-		return floorProduce(ctx, args[0], args[1], args[2])
+		return floorProduce(ctx, args[0], args[1], args[2], args[3])
+	case "generate":
+		return generate(ctx, args[0], args[1], args[2])
 	}
 	return fmt.Errorf("unknown mode %q", mode)
 }

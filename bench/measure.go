@@ -54,7 +54,7 @@ func measure(ctx context.Context, o options) error {
 		name string
 		run  func(context.Context) error
 	}{
-		{"start", b.start}, {"source", b.source}, {"insert-json", b.insertJSON}, {"upsert-json", b.upsertJSON}, {"insert-avro", b.insertAvro}, {"join", b.join},
+		{"start", b.start}, {"generate", b.generate}, {"source", b.source}, {"insert-json", b.insertJSON}, {"upsert-json", b.upsertJSON}, {"insert-avro", b.insertAvro}, {"join", b.join},
 	}
 	for _, s := range steps {
 		if !strings.Contains(s.name, o.only) {
@@ -113,6 +113,7 @@ func (b *bed) close() {
 // usage is what a stretch of work has cost.
 type usage struct {
 	micros  float64 // CPU of each unit
+	rate    float64 // units a second
 	peakRSS int64
 }
 
@@ -123,6 +124,7 @@ func (b *bed) watch(ctx context.Context, p *servers.Process, warm, all int64, co
 	defer tick.Stop()
 	var first, last int64
 	var from time.Duration
+	var began time.Time
 	deadline := time.NewTimer(5 * time.Minute)
 	defer deadline.Stop()
 	for {
@@ -134,7 +136,7 @@ func (b *bed) watch(ctx context.Context, p *servers.Process, warm, all int64, co
 			if from, err = p.CPU(); err != nil {
 				return usage{}, err
 			}
-			first = n
+			first, began = n, time.Now()
 		}
 		if n >= all {
 			last = n
@@ -150,12 +152,14 @@ func (b *bed) watch(ctx context.Context, p *servers.Process, warm, all int64, co
 		case <-tick.C:
 		}
 	}
+	took := time.Since(began)
 	to, err := p.CPU()
 	if err != nil {
 		return usage{}, err
 	}
 	rss, err := p.PeakRSS()
-	return usage{micros: float64((to - from).Nanoseconds()) / 1000 / float64(last-first), peakRSS: rss}, err
+	done := float64(last - first)
+	return usage{micros: float64((to - from).Nanoseconds()) / 1000 / done, rate: done / took.Seconds(), peakRSS: rss}, err
 }
 
 // writes counts what the MongoDB that discards has been given since now.

@@ -123,36 +123,6 @@ func (b *bed) start(ctx context.Context) error {
 	return nil
 }
 
-func (b *bed) source(ctx context.Context) error {
-	r := row{name: "source, CPU each", unit: "µs"}
-	count := b.made("floor-produce")
-	u, err := b.floor(ctx, int64(b.records), count, "floor-produce", b.kafka.Addr, "floor-produce", fmt.Sprint(b.records))
-	if err != nil {
-		return err
-	}
-	r.floor = u.micros
-	w, err := b.ourWorker(ctx, "source", nil)
-	if err != nil {
-		return err
-	}
-	defer w.Kill()
-	err = w.post(ctx, "source", map[string]string{
-		"connector.class": "DatagenConnector", "kafka.topic": "sourced", "quickstart": "MACD_ORDERS", "max.interval": "0",
-		"iterations": fmt.Sprint(b.records), "random.seed": "1",
-	})
-	if err != nil {
-		return err
-	}
-	if u, err = b.watch(ctx, w.Process, int64(b.records)/3, int64(b.records), b.made("sourced")); err != nil {
-		return err
-	}
-	r.ours = u.micros
-	r.allocs, err = w.allocations(b.records)
-	r.hasAllocs = true
-	b.rows = append(b.rows, r)
-	return err
-}
-
 func (b *bed) insertJSON(ctx context.Context) error {
 	return b.sink(ctx, "insert-json", "floor-insert", "≤ 1.5 × floor, ≥ 2.5 × less than Java", func(i int) ([]byte, []byte) { return orderKey(i), jsonDocument(i) },
 		map[string]string{}, map[string]string{"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false"}, nil)

@@ -1,9 +1,15 @@
 package datagen
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
+	avrolib "github.com/hamba/avro/v2"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
 	"culvert/converters"
@@ -20,6 +26,83 @@ func avroFor(t testing.TB, topic string) converters.Converter {
 		t.Fatal(err)
 	}
 	return f.For(topic)
+}
+
+// plainAvro reads a schema for another library, without logical types, which that
+// would turn into types of its own.
+func plainAvro(t *testing.T, text []byte) avrolib.Schema {
+	t.Helper()
+	s, err := avrolib.ParseBytesWithCache(bytes.ReplaceAll(text, []byte(`"logicalType"`), []byte(`"kind"`)), "", &avrolib.SchemaCache{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// latest is the schema that the registry has for a subject.
+func latest(t *testing.T, reg *srfake.Registry, subject string) []byte {
+	t.Helper()
+	resp, err := http.Get(reg.URL() + "/subjects/" + subject + "/versions/latest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct{ Schema string }
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Schema == "" {
+		t.Fatalf("subject %s: %s, %v", subject, resp.Status, err)
+	}
+	return []byte(answer.Schema)
+}
+
+// TestQuickstartsAsAvro: what the Avro converter writes of every quickstart is, for
+// another library, of the quickstart's schema, to the last byte, and the subject
+// holds that schema.
+func TestQuickstartsAsAvro(t *testing.T) {
+	const records = 10_000
+	for i := range quickstarts {
+		q := &quickstarts[i]
+		t.Run(q.name, func(t *testing.T) {
+			text, err := schemas.ReadFile(q.file())
+			if err != nil {
+				t.Fatal(err)
+			}
+			own := plainAvro(t, text)
+			reg := srfake.New()
+			defer reg.Close()
+			f, err := avro.New(map[string]string{"schema.registry.url": reg.URL()}, converters.Value, converters.Env{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			conv := f.For(q.name)
+			s := start(t, data.Value{}, map[string]string{"kafka.topic": q.name, "quickstart": q.name, "max.interval": "0", "random.seed": "11"})
+			n, b := 0, data.NewBatch()
+			var raw []byte
+			for n < records {
+				b.Release()
+				if err := s.Read(t.Context(), b); err != nil {
+					t.Fatal(err)
+				}
+				for i := range b.Records {
+					v, schema, _ := b.Records[i].Value.Value(b.Arena)
+					if raw, err = conv.Encode(raw[:0], v, schema); err != nil {
+						t.Fatalf("record %d: %v", n, err)
+					}
+					var back any
+					r := avrolib.NewReader(bytes.NewReader(raw[5:]), len(raw))
+					if r.ReadVal(own, &back); r.Error != nil {
+						t.Fatalf("record %d is not of the schema: %v", n, r.Error)
+					}
+					if r.Read(make([]byte, 1)); !errors.Is(r.Error, io.ErrUnexpectedEOF) {
+						t.Fatalf("record %d has bytes that the schema does not explain (%v)", n, r.Error)
+					}
+					n++
+				}
+			}
+			if got := plainAvro(t, latest(t, reg, q.name+"-value")); got.String() != own.String() { // in canonical form
+				t.Errorf("registered is %s\nwant %s", got, own)
+			}
+		})
+	}
 }
 
 // BenchmarkAvro generates records and writes them as Avro: what a task does for

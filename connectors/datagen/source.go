@@ -58,9 +58,9 @@ func newSource(ctx context.Context, cfg Config, offsets connectors.OffsetReader)
 		return nil, &fault.Error{Class: fault.Config, Code: "datagen.schema", Err: err}
 	}
 	schema := s.stream.schema()
-	if schema == nil || schema.Kind != data.Struct {
-		return nil, fault.New(fault.Config, "datagen.schema", "The schema makes no records: its type is not record").
-			WithFix("give a schema of type record in schema.string or schema.filename")
+	if r, ok := s.stream.(*random); ok && (schema == nil || schema.Kind != data.Struct) {
+		return nil, fault.New(fault.Config, "datagen.schema", "Expected Avro Random Generator to return instance of GenericRecord, found %s instead", r.s.JavaClass()).
+			WithJava("java.lang.RuntimeException").WithFix("give a schema of type record in schema.string or schema.filename")
 	}
 	if name := cmp.Or(cfg.KeyField, s.stream.keyField()); name != "" {
 		s.keyField = schema.FieldIndex(name)

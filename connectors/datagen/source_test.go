@@ -239,3 +239,12 @@ func BenchmarkRead(b *testing.B) {
 		})
 	}
 }
+
+func TestSchemaOfNoRecord(t *testing.T) {
+	for schema, class := range map[string]string{`"string"`: "java.lang.String", `{"type":"array","items":"int"}`: "java.util.ArrayList", `{"type":"enum","name":"E","symbols":["A"]}`: "org.apache.avro.generic.GenericData$EnumSymbol"} {
+		_, err := open(t.Context(), connectors.Env{}, map[string]string{"kafka.topic": "t", "schema.string": schema, keyTask: "0"})
+		if want := "Expected Avro Random Generator to return instance of GenericRecord, found " + class + " instead"; err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", schema, err, want)
+		}
+	}
+}

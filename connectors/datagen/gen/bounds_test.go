@@ -59,6 +59,22 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+func TestComments(t *testing.T) {
+	for text, want := range map[string]string{
+		"// x\n{\"type\": /* b */\"int\" // c\n}//": "\n{\"type\":  \"int\" \n}",
+		`{"doc":"a // b \"/* c */"}/**/`:            `{"doc":"a // b \"/* c */"} `,
+		`/* {"type":"int"}`:                         `/* {"type":"int"}`,
+		`"\`:                                        `"\`,
+	} {
+		if got := withoutComments(text); got != want {
+			t.Errorf("%q without comments is %q, want %q", text, got, want)
+		}
+	}
+	if _, err := Parse("{\"type\":\"record\",\"name\":\"R\",\"fields\":[ // none\n]}"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRegex: the texts match, as Go and others read the expression.
 func TestRegex(t *testing.T) {
 	for _, expr := range []string{

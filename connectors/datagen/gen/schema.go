@@ -83,6 +83,7 @@ type Schema struct{ top *node }
 // Parse reads an Avro schema. The properties of the generator are not checked
 // here: their errors come with the first value that needs them.
 func Parse(text string) (*Schema, error) {
+	text = withoutComments(text)
 	// The library checks what Avro demands; the tree is walked once more below
 	// because it reads 1 and 1.0 as the same number and the generator does not.
 	if _, err := avro.ParseWithCache(text, "", &avro.SchemaCache{}); err != nil {
@@ -106,11 +107,53 @@ func Parse(text string) (*Schema, error) {
 // Connect is the schema of the values in Connect's terms, as AvroData maps it.
 func (s *Schema) Connect() *data.Schema { return s.top.connect }
 
-// IsRecord reports whether the values are records.
-func (s *Schema) IsRecord() bool { return s.top.kind == recordKind }
+// javaMade are the classes of what the original makes of a type.
+var javaMade = [...]string{
+	nullKind: "null", booleanKind: "java.lang.Boolean", intKind: "java.lang.Integer", longKind: "java.lang.Long", floatKind: "java.lang.Float",
+	doubleKind: "java.lang.Double", bytesKind: "java.nio.HeapByteBuffer", stringKind: "java.lang.String", recordKind: "org.apache.avro.generic.GenericData$Record",
+	enumKind: "org.apache.avro.generic.GenericData$EnumSymbol", arrayKind: "java.util.ArrayList", mapKind: "java.util.HashMap",
+	fixedKind: "org.apache.avro.generic.GenericData$Fixed", unionKind: "one of a union",
+}
+
+// JavaClass is the class of the values of the original, for the texts of errors.
+func (s *Schema) JavaClass() string { return javaMade[s.top.kind] }
 
 // HasField reports whether the record has a field of that name.
 func (s *Schema) HasField(name string) bool { return s.Connect().FieldIndex(name) >= 0 }
+
+// withoutComments blanks what Java's parser takes for comments: the original's own
+// schemas have some.
+func withoutComments(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		end := i + 1
+		switch rest := text[i:]; {
+		case rest[0] == '"':
+			for end < len(text) && text[end] != '"' {
+				if text[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			end = min(end+1, len(text))
+			b.WriteString(text[i:end])
+		case strings.HasPrefix(rest, "//"):
+			if end = strings.IndexByte(rest, '\n') + i; end < i {
+				end = len(text)
+			}
+		case strings.HasPrefix(rest, "/*"):
+			if end = strings.Index(rest[2:], "*/"); end < 0 {
+				return b.String() + rest // it has no end: no JSON either
+			}
+			end += i + 4
+			b.WriteByte(' ')
+		default:
+			b.WriteByte(rest[0])
+		}
+		i = end
+	}
+	return b.String()
+}
 
 type parser struct{ named map[string]*node }
 
