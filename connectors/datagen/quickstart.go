@@ -69,6 +69,18 @@ var quickstarts = []quickstart{
 	{name: "shoe_clickstream", resource: "shoe_clickstream.avro", key: "product_id"},
 }
 
+// Quickstart is a stream that is known by name, and its default key field.
+type Quickstart struct{ Name, Key string }
+
+// Quickstarts lists the names of the original in its order, in lower case.
+func Quickstarts() []Quickstart {
+	list := make([]Quickstart, len(quickstarts))
+	for i, q := range quickstarts {
+		list[i] = Quickstart{Name: q.name, Key: q.key}
+	}
+	return list
+}
+
 func find(name string) *quickstart {
 	for i := range quickstarts {
 		if strings.EqualFold(quickstarts[i].name, name) {
