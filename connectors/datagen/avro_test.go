@@ -74,7 +74,7 @@ func TestQuickstartsAsAvro(t *testing.T) {
 				t.Fatal(err)
 			}
 			conv := f.For(q.name)
-			s := start(t, data.Value{}, map[string]string{"kafka.topic": q.name, "quickstart": q.name, "max.interval": "0", "random.seed": "11"})
+			s := start(t, nil, map[string]string{"kafka.topic": q.name, "quickstart": q.name, "max.interval": "0", "random.seed": "11"})
 			n, b := 0, data.NewBatch()
 			var raw []byte
 			for n < records {

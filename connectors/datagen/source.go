@@ -125,7 +125,11 @@ func (s *Source) finished(l *lane) bool { return s.cfg.Iterations > 0 && l.next 
 const codeFinished = "datagen.finished"
 
 func (s *Source) end() error {
-	return fault.New(fault.Fatal, codeFinished, "Stopping connector: generated the configured %d number of messages", s.cfg.Iterations).
+	n := s.cfg.Iterations
+	if !isMacd(s.cfg.Quickstart) {
+		n = s.lanes[0].next // the original counts: more, if iterations were more before
+	}
+	return fault.New(fault.Fatal, codeFinished, "Stopping connector: generated the configured %d number of messages", n).
 		WithJava("org.apache.kafka.connect.errors.ConnectException")
 }
 

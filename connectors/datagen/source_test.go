@@ -248,3 +248,17 @@ func TestSchemaOfNoRecord(t *testing.T) {
 		}
 	}
 }
+
+// TestIterationsLowered: a task that has sent more says how many it has sent.
+func TestIterationsLowered(t *testing.T) {
+	props := map[string]string{"kafka.topic": "t", "quickstart": "orders", "max.interval": "0", "iterations": "40", "random.seed": "1"}
+	b := data.NewBatch()
+	if err := start(t, nil, props).Read(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	props["iterations"] = "7"
+	err := start(t, b.Marks(), props).Read(t.Context(), data.NewBatch())
+	if want := "Stopping connector: generated the configured 40 number of messages"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
