@@ -37,7 +37,7 @@ func eachMessage(t *testing.T, topic string, each func(*sarama.ConsumerMessage))
 		t.Fatal(err)
 	}
 	defer consumer.Close()
-	readPartition(t, client, consumer, topic, 0, each)
+	readPartition(t, client, consumer, topic, 0, 3*time.Second, each)
 }
 
 func kafkaClient(t *testing.T) sarama.Client {
