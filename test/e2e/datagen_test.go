@@ -51,8 +51,8 @@ func kafkaClient(t *testing.T) sarama.Client {
 	return client
 }
 
-// number is a header that holds a whole number.
-func number(t *testing.T, m *sarama.ConsumerMessage, key string) int64 {
+// headerNumber is a header that holds a whole number.
+func headerNumber(t *testing.T, m *sarama.ConsumerMessage, key string) int64 {
 	t.Helper()
 	for _, h := range m.Headers {
 		if string(h.Key) == key {
@@ -141,7 +141,7 @@ func TestQuickstarts(t *testing.T) {
 			if key, err := json.Marshal(row[q.Key]); err != nil || string(key) != string(m.Key) {
 				t.Fatalf("%s, record %d: the key is %s, field %s is %s (%v)", topic, i, m.Key, q.Key, key, err)
 			}
-			if g, task, n := number(t, m, "task.generation"), number(t, m, "task.id"), number(t, m, "current.iteration"); g != 0 || task != 0 || n != int64(i) || len(m.Headers) != 3 {
+			if g, task, n := headerNumber(t, m, "task.generation"), headerNumber(t, m, "task.id"), headerNumber(t, m, "current.iteration"); g != 0 || task != 0 || n != int64(i) || len(m.Headers) != 3 {
 				t.Fatalf("%s, record %d: generation %d, task %d, iteration %d, %d headers", topic, i, g, task, n, len(m.Headers))
 			}
 		})
@@ -279,7 +279,7 @@ type lives struct {
 
 func (l *lives) add(t *testing.T, m *sarama.ConsumerMessage) {
 	t.Helper()
-	n, g := number(t, m, "current.iteration"), number(t, m, "task.generation")
+	n, g := headerNumber(t, m, "current.iteration"), headerNumber(t, m, "task.generation")
 	switch {
 	case n > l.seen:
 		t.Fatalf("offset %d of %s: iteration %d after %d: a gap", m.Offset, m.Topic, n, l.seen-1)
