@@ -3,6 +3,7 @@ package configdef
 import (
 	"fmt"
 	"sort"
+	"strings"
 )
 
 // Def is the ordered table of the keys of C.
@@ -27,6 +28,8 @@ type Result struct {
 	Spec   *Spec
 	Value  Parsed
 	Errors []string // complete sentences in Java's wording
+	// Remedy is what the user can do about the errors; empty: what follows from Spec.
+	Remedy string
 	// Undeclared: no table has the key, but Fail named it.
 	Undeclared bool
 }
@@ -39,6 +42,14 @@ func (r *Report) Fail(key, format string, args ...any) {
 		i = r.byName[key]
 	}
 	r.Results[i].Errors = append(r.Results[i].Errors, fmt.Sprintf(format, args...))
+}
+
+// Remedy says what the user can do about the errors of a key, for those who show more
+// than Java's sentences. What comes beside it is appended.
+func (r *Report) Remedy(key, text string) {
+	if res := r.Get(key); res != nil && !strings.Contains(res.Remedy, text) {
+		res.Remedy = strings.TrimSpace(res.Remedy + " " + text)
+	}
 }
 
 // FailValue adds an error in the form of Java's ConfigException: "Invalid value

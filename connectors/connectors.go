@@ -50,7 +50,8 @@ type Plugin struct {
 	Check func(ctx context.Context, props map[string]string) *configdef.Report
 	// Dial asks what the connector talks to whether it can, within ctx, and adds to r,
 	// the report of Check without errors, what speaks against it. It names the target,
-	// without secrets ("MongoDB at host:27017"). Nil: the connector talks to nobody.
+	// without secrets ("MongoDB at host:27017"); empty: nobody was asked. Nil: the
+	// connector talks to nobody.
 	Dial func(ctx context.Context, props map[string]string, r *configdef.Report) (target string)
 	// Tasks makes the task configs. It is pure: the same props and max give the
 	// same tasks.

@@ -11,7 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/auth"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 
 	"culvert/configdef"
 	"culvert/fault"
@@ -31,8 +31,18 @@ func check(_ context.Context, props map[string]string) *configdef.Report {
 	return r
 }
 
+// Values of connection.check.
+const (
+	checkOriginal = "original" // errors in Java's words alone
+	checkSteps    = "steps"    // and the step that failed
+	checkNone     = "none"
+)
+
 func dial(ctx context.Context, props map[string]string, r *configdef.Report) string {
 	s, _ := definition.Parse(props)
+	if s.ConnectionCheck == checkNone {
+		return ""
+	}
 	target := "MongoDB at " + hostsOf(s.URI)
 	cfg, err := newConfig(props)
 	if err != nil {
@@ -40,57 +50,100 @@ func dial(ctx context.Context, props map[string]string, r *configdef.Report) str
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
-	ask(ctx, &s, cfg, r)
+	c := &connectionCheck{settings: &s, cfg: cfg, report: r}
+	c.run(ctx)
 	return target
 }
 
-func ask(ctx context.Context, s *settings, cfg *config, r *configdef.Report) {
-	opts, err := clientOptions(s, checkSelection)
+// connectionCheck takes the steps of a task's start, as far as they change nothing.
+type connectionCheck struct {
+	settings *settings
+	cfg      *config
+	report   *configdef.Report
+	client   *mongo.Client
+	opts     *options.ClientOptions
+}
+
+// fail adds an error in Java's words, once, and the step behind it as the remedy of
+// the key.
+func (c *connectionCheck) fail(key, text string, at step) {
+	if c.settings.ConnectionCheck == checkSteps {
+		text += " " + at.String()
+	}
+	failOnce(c.report, key, text)
+	c.report.Remedy(key, at.String()+". "+at.fix)
+}
+
+func (c *connectionCheck) run(ctx context.Context) {
+	var err error
+	if c.opts, err = clientOptions(c.settings, checkSelection); err == nil {
+		if c.client, err = mongo.Connect(c.opts); err != nil {
+			err = uriFault(c.settings.URI, err)
+		}
+	}
 	if err != nil {
-		r.Fail(keyURI, "%s", err.Error())
+		at := failedStep("read the connection settings", err.Error())
+		if networkStep(err) == "resolve" {
+			at = failedStep("resolve", err.Error())
+		}
+		key := keyURI
+		if f := fault.Of(err); f != nil && f.Field != "" {
+			key = f.Field
+		}
+		c.fail(key, err.Error(), at)
 		return
 	}
-	client, err := mongo.Connect(opts)
-	if err != nil {
-		r.Fail(keyURI, "%s", uriFault(s.URI, err).Error())
-		return
+	defer func() { _ = c.client.Disconnect(context.WithoutCancel(ctx)) }() // a client of its own, thrown away
+	// As in Java a secondary is enough for a look.
+	pref := c.opts.ReadPreference
+	if pref == nil {
+		pref = readpref.PrimaryPreferred()
 	}
-	defer func() { _ = client.Disconnect(context.WithoutCancel(ctx)) }() // a client of its own, thrown away
-	if err := client.Ping(ctx, nil); err != nil {
-		var a *auth.Error
-		if errors.As(err, &a) || hasAny(errorCodes(err), append([]int{atlasError}, authCodes...)) {
-			r.Fail(keyURI, "Invalid user permissions authentication failed. %s", explain(err))
+	if err := c.client.Ping(ctx, pref); err != nil {
+		at := failedAt(err)
+		if at.name == "authenticate" {
+			c.fail(keyURI, "Invalid user permissions authentication failed. "+explain(err), at)
 		} else {
-			r.Fail(keyURI, "Unable to connect to the server.")
+			c.fail(keyURI, "Unable to connect to the server.", at)
 		}
 		return
 	}
-	if s.APIVersion != "" && !atLeast5(ctx, client) {
-		r.Fail(keyURI, "Server Version API requires MongoDB 5.0 or greater")
+	if c.settings.APIVersion != "" && !atLeast5(ctx, c.client) {
+		c.fail(keyURI, "Server Version API requires MongoDB 5.0 or greater", failedStep("declare the API version", "the server is older than 5.0"))
 	}
-	checkExactly(ctx, client, opts, s, r)
-	checkTopics(ctx, client, opts, s, cfg, r)
+	c.exactly(ctx)
+	c.topics(ctx)
 }
 
-// checkExactly looks whether the server can do what culvert.exactly.once needs.
-func checkExactly(ctx context.Context, client *mongo.Client, opts *options.ClientOptions, s *settings, r *configdef.Report) {
+// exactly looks whether the server can do what culvert.exactly.once needs.
+func (c *connectionCheck) exactly(ctx context.Context) {
+	s := c.settings
 	if !s.keepsOffsets() {
 		return
 	}
-	if !opts.WriteConcern.Acknowledged() {
-		failOnce(r, keyExactly, unacknowledgedText(s.ExactlyOnce))
+	if !c.opts.WriteConcern.Acknowledged() {
+		failOnce(c.report, keyExactly, unacknowledgedText(s.ExactlyOnce))
 	}
 	if s.ExactlyOnce == exactlyTransact {
-		if hello, err := client.Database("admin").RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Raw(); err == nil {
+		if hello, err := c.client.Database("admin").RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Raw(); err == nil {
 			if text := canTransact(hello); text != "" {
-				failOnce(r, keyExactly, text)
+				failOnce(c.report, keyExactly, text)
 			}
 		}
 	}
-	if missing := readRights(ctx, client, opts).missing([]string{"find", "insert", "update"}, s.Database, offsetsCollection); len(missing) > 0 {
-		failOnce(r, keyURI, fmt.Sprintf("Invalid user permissions. Missing the following action permissions: %s, on %s.%s",
-			strings.Join(missing, ", "), s.Database, offsetsCollection))
+	space := namespace{s.Database, offsetsCollection}
+	if missing := readRights(ctx, c.client, c.opts).missing([]string{"find", "insert", "update"}, space.db, space.coll); len(missing) > 0 {
+		list := strings.Join(missing, ", ")
+		c.fail(keyURI, missingText+list+", on "+space.String(), unauthorized(space, list))
 	}
+}
+
+// missingText is how Java begins.
+const missingText = "Invalid user permissions. Missing the following action permissions: "
+
+func unauthorized(space namespace, actions string) step {
+	return step{name: "authorize on " + space.String(), why: "the user may not " + actions,
+		fix: fmt.Sprintf("Grant the user a role such as readWrite on the database %s.", space.db)}
 }
 
 func errorCodes(err error) []int {
@@ -109,55 +162,57 @@ func atLeast5(ctx context.Context, client *mongo.Client) bool {
 	return err != nil || len(info.Version) == 0 || info.Version[0] >= 5
 }
 
-// checkTopics looks, for each topic, at the user's rights and at the time series.
-func checkTopics(ctx context.Context, client *mongo.Client, opts *options.ClientOptions, s *settings, cfg *config, r *configdef.Report) {
-	targets := []*topicConfig{{settings: *s}} // topics.regex: nobody knows the topics yet
-	if len(s.Topics) > 0 {
+// topics looks, for each topic, at the user's rights and at the time series.
+func (c *connectionCheck) topics(ctx context.Context) {
+	targets := []*topicConfig{{settings: *c.settings}} // topics.regex: nobody knows the topics yet
+	if len(c.settings.Topics) > 0 {
 		targets = targets[:0]
-		for _, t := range s.Topics {
-			if tc, err := cfg.topic(t); err == nil {
+		for _, t := range c.settings.Topics {
+			if tc, err := c.cfg.topic(t); err == nil {
 				targets = append(targets, tc)
 			}
 		}
 	}
-	rights := readRights(ctx, client, opts)
+	rights := readRights(ctx, c.client, c.opts)
 	for _, t := range targets {
 		actions := []string{"insert", "update", "remove"}
-		if t.isTimeSeries() && len(s.Topics) > 0 {
+		if t.isTimeSeries() && len(c.settings.Topics) > 0 {
 			actions = append(actions, "collStats")
 		}
 		if missing := rights.missing(actions, t.Database, t.Collection); len(missing) > 0 {
-			failOnce(r, keyURI, fmt.Sprintf("Invalid user permissions. Missing the following action permissions: %s", strings.Join(missing, ", ")))
+			list := strings.Join(missing, ", ")
+			space := namespace{t.Database, t.Collection}
+			c.fail(keyURI, missingText+list, unauthorized(space, list))
 		}
-		checkSeries(ctx, client, t, r)
+		c.series(ctx, t)
 	}
 }
 
-// checkSeries is TimeseriesValidation.validateConfigAndCollection. As in Java the
+// series is TimeseriesValidation.validateConfigAndCollection. As in Java the
 // collection is created here already.
-func checkSeries(ctx context.Context, client *mongo.Client, t *topicConfig, r *configdef.Report) {
+func (c *connectionCheck) series(ctx context.Context, t *topicConfig) {
 	if !t.isTimeSeries() {
 		for key, set := range map[string]bool{keyMetaField: t.MetaField != "", keyExpireAfter: t.ExpireAfter != 0, keyGranularity: t.Granularity != ""} {
 			if set {
-				failOnce(r, key, fmt.Sprintf("Missing timeseries configuration: `%s`", keyTimeField))
+				failOnce(c.report, key, fmt.Sprintf("Missing timeseries configuration: `%s`", keyTimeField))
 			}
 		}
 		return
 	}
-	if !atLeast5(ctx, client) {
-		failOnce(r, keyTimeField, "Timeseries support requires MongoDB 5.0 or newer")
+	if !atLeast5(ctx, c.client) {
+		failOnce(c.report, keyTimeField, "Timeseries support requires MongoDB 5.0 or newer")
 	}
 	fixed, ok := t.mapper.(*fixedMapper)
-	if !ok || len(r.Errors()) > 0 {
+	if !ok || len(c.report.Errors()) > 0 {
 		return
 	}
-	err := ensureSeries(ctx, &driverServer{client: client}, fixed.ns, &t.settings)
+	err := ensureSeries(ctx, &driverServer{client: c.client}, fixed.ns, &t.settings)
 	switch {
 	case err == nil:
 	case fault.Of(err) != nil:
-		failOnce(r, keyTimeField, err.Error())
+		failOnce(c.report, keyTimeField, err.Error())
 	default:
-		failOnce(r, keyTimeField, seriesText(err, fixed.ns))
+		failOnce(c.report, keyTimeField, seriesText(err, fixed.ns))
 	}
 }
 

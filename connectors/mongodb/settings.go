@@ -50,6 +50,7 @@ type settings struct {
 	LogErrors, MongoLogErrors flag
 
 	ExactlyOnce              string // one of the modes; empty: at least once
+	ConnectionCheck          string // original, steps or none
 	Duplicates               string // one of the policies; empty: an error like others
 	MaxRetries, RetryDeferMS lenient
 

@@ -62,6 +62,8 @@ type Value struct {
 	Recommended []string `json:"recommended_values"`
 	Errors      []string `json:"errors"`
 	Visible     bool     `json:"visible"`
+
+	remedy string // empty: what the definition says
 }
 
 // Err is nil for a valid configuration, else the error of class Config with
@@ -145,7 +147,7 @@ func textOf(s *configdef.Spec, v configdef.Parsed) *string {
 }
 
 func valueOf(res *configdef.Result, props map[string]string) *Value {
-	v := &Value{Name: res.Spec.Name, Value: textOf(res.Spec, res.Value), Recommended: []string{}, Errors: slices.Clone(res.Errors), Visible: true}
+	v := &Value{Name: res.Spec.Name, Value: textOf(res.Spec, res.Value), Recommended: []string{}, Errors: slices.Clone(res.Errors), Visible: true, remedy: res.Remedy}
 	if res.Spec.Recommend != nil {
 		v.Recommended = append(v.Recommended, res.Spec.Recommend(props)...)
 	}

@@ -3,6 +3,7 @@ package plugins
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"culvert/configdef"
 	"culvert/connectors"
@@ -78,6 +79,19 @@ func (a *assembly) failed(name, text string) bool {
 	return false
 }
 
+// reach dials what the connector talks to. The first error comes with its remedy: a
+// dry run shows more than Java's sentence.
+func reach(ctx context.Context, p *connectors.Plugin, props map[string]string, report *configdef.Report) Reached {
+	r := Reached{Target: p.Dial(ctx, props, report)}
+	for i := range report.Results {
+		if res := &report.Results[i]; len(res.Errors) > 0 {
+			r.Error = strings.TrimSpace(res.Errors[0] + " " + res.Remedy)
+			break
+		}
+	}
+	return r
+}
+
 // connector adds the connector's own keys and what its check says of them.
 func (a *assembly) connector(ctx context.Context, p *connectors.Plugin, q Request) error {
 	done := q.stage("retrieving the configuration definition from the connector")
@@ -91,11 +105,9 @@ func (a *assembly) connector(ctx context.Context, p *connectors.Plugin, q Reques
 		report = configdef.ValidateNulls(specs, a.props, q.Nulls)
 	}
 	if p.Dial != nil && !q.Offline && len(report.Errors()) == 0 {
-		r := Reached{Target: p.Dial(ctx, a.props, report)}
-		if errs := report.Errors(); len(errs) > 0 {
-			r.Error = errs[0]
+		if r := reach(ctx, p, a.props, report); r.Target != "" {
+			a.dialled = append(a.dialled, r)
 		}
-		a.dialled = append(a.dialled, r)
 	}
 	if err := ctx.Err(); err != nil {
 		return err

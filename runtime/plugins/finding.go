@@ -50,8 +50,12 @@ var kindsOfValue = map[string]string{
 	"LIST": "values separated by commas", "CLASS": "the name of a class", "PASSWORD": "a secret", "STRING": "a text",
 }
 
-// remedy says what would be right, from the declaration of the key.
+// remedy says what would be right: what the connector says, else the declaration of
+// the key.
 func remedy(d *Definition, v *Value) string {
+	if v.remedy != "" {
+		return v.remedy
+	}
 	if d == nil {
 		return ""
 	}

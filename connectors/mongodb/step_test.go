@@ -1,0 +1,164 @@
+package mongodb
+
+import (
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"culvert/internal/mongostub"
+)
+
+// closing accepts connections and ends them.
+func closing(t *testing.T) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() { l.Close(); <-done })
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func reply(t *testing.T, doc any) []byte {
+	t.Helper()
+	b, err := bson.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// plainUser lets the stub take any user, with the privileges of an account.
+func plainUser(t *testing.T, stub *mongostub.Server, privileges ...any) (uri string) {
+	t.Helper()
+	stub.Script(mongostub.Fault{Command: "saslStart", Times: -1, Reply: reply(t, bson.D{{Key: "conversationId", Value: 1}, {Key: "done", Value: true}, {Key: "payload", Value: []byte{}}, {Key: "ok", Value: 1}})})
+	stub.Script(mongostub.Fault{Command: "connectionStatus", Times: -1, Reply: reply(t, bson.D{{Key: "ok", Value: 1}, {Key: "authInfo", Value: bson.D{
+		{Key: "authenticatedUsers", Value: bson.A{bson.D{{Key: "user", Value: "u"}}}}, {Key: "authenticatedUserRoles", Value: bson.A{}},
+		{Key: "authenticatedUserPrivileges", Value: bson.A(privileges)},
+	}}})})
+	return strings.Replace(stub.URI(), "mongodb://", "mongodb://u:secret@", 1) + "/?authMechanism=PLAIN&authSource=$external"
+}
+
+func allow(db, coll string, actions ...any) any {
+	return bson.D{{Key: "resource", Value: bson.D{{Key: "db", Value: db}, {Key: "collection", Value: coll}}}, {Key: "actions", Value: bson.A(actions)}}
+}
+
+// TestCheckNamesTheStep breaks each step, and reads what each mode of connection.check
+// says of it.
+func TestCheckNamesTheStep(t *testing.T) {
+	const unreachable = "Unable to connect to the server."
+	quick := "/?serverSelectionTimeoutMS=300"
+	for _, c := range []struct {
+		name     string
+		uri      func(t *testing.T, stub *mongostub.Server) string
+		changes  map[string]string
+		original string // the whole text, or its beginning
+		step     string
+		fix      string
+	}{
+		{name: "resolve", uri: func(*testing.T, *mongostub.Server) string { return "mongodb://no..host" + quick }, original: unreachable, step: "resolve: ", fix: "name servers"},
+		{name: "connect", uri: func(*testing.T, *mongostub.Server) string { return "mongodb://127.0.0.1:1" + quick }, original: unreachable, step: "connect: dial tcp 127.0.0.1:1: ", fix: "firewalls"},
+		{name: "TLS of an unknown authority", uri: func(t *testing.T, stub *mongostub.Server) string { return behindTLS(t, stub.Addr()) },
+			changes: map[string]string{"connection.uri": "&serverSelectionTimeoutMS=300"}, original: unreachable, step: "TLS: ", fix: "truststore"},
+		{name: "no TLS behind", uri: func(_ *testing.T, stub *mongostub.Server) string { return stub.URI() + quick + "&tls=true" }, original: unreachable, step: "answer: ", fix: "wants TLS"},
+		{name: "answer", uri: func(t *testing.T, _ *mongostub.Server) string { return "mongodb://" + closing(t) + quick }, original: unreachable, step: "answer: ", fix: "wants TLS"},
+		{name: "find a primary", uri: func(_ *testing.T, stub *mongostub.Server) string { return stub.URI() + quick + "&replicaSet=other" }, original: unreachable, step: "find a primary: ", fix: "replicaSet"},
+		{name: "authenticate", uri: func(_ *testing.T, stub *mongostub.Server) string {
+			stub.Script(mongostub.Fault{Command: "saslStart", Times: -1, Error: &mongostub.CommandError{Code: 18, Name: "AuthenticationFailed", Message: "Authentication failed."}})
+			return strings.Replace(stub.URI(), "mongodb://", "mongodb://u:secret@", 1) + "/?authMechanism=PLAIN&authSource=$external"
+		}, original: "Invalid user permissions authentication failed. ", step: "authenticate: ", fix: "authSource"},
+		{name: "authorize nothing", uri: func(t *testing.T, stub *mongostub.Server) string { return plainUser(t, stub) },
+			original: "Invalid user permissions. Missing the following action permissions: insert, update, remove", step: "authorize on db.c: the user may not insert, update, remove", fix: "readWrite on the database db"},
+		{name: "authorize elsewhere", uri: func(t *testing.T, stub *mongostub.Server) string {
+			return plainUser(t, stub, allow("db", "c", "insert", "update", "remove"), allow("other", "", "insert", "update"))
+		}, changes: map[string]string{"topics": "t,u", "topic.override.u.database": "other"},
+			original: "Invalid user permissions. Missing the following action permissions: remove", step: "authorize on other.c: the user may not remove", fix: "readWrite on the database other"},
+		{name: "API version", uri: func(t *testing.T, stub *mongostub.Server) string {
+			stub.Script(mongostub.Fault{Command: "buildInfo", Times: -1, Reply: reply(t, bson.D{{Key: "versionArray", Value: bson.A{int32(4), int32(4)}}, {Key: "ok", Value: 1}})})
+			return stub.URI()
+		}, changes: map[string]string{"server.api.version": "1"}, original: "Server Version API requires MongoDB 5.0 or greater", step: "declare the API version: ", fix: "server.api.version"},
+		{name: "a store", uri: func(*testing.T, *mongostub.Server) string { return "mongodb://127.0.0.1:1/?tls=true" }, changes: map[string]string{"connection.ssl.truststore": "/no/such.pem"},
+			original: "Invalid value ", step: "read the connection settings: ", fix: "connection.ssl.*"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			stub := startStub(t)
+			uri := c.uri(t, stub)
+			for _, mode := range []string{"", checkSteps} {
+				props := base(uri)
+				maps.Copy(props, c.changes)
+				if more, ok := c.changes["connection.uri"]; ok {
+					props["connection.uri"] = strings.Replace(uri, "&serverSelectionTimeoutMS=5000", more, 1)
+				}
+				if mode != "" {
+					props["connection.check"] = mode
+				}
+				r := check(t.Context(), props)
+				if len(r.Errors()) > 0 {
+					t.Fatal(r.Errors())
+				}
+				target := dial(t.Context(), props, r)
+				errs := r.Errors()
+				if len(errs) != 1 || !strings.HasPrefix(errs[0], c.original) || !strings.HasPrefix(target, "MongoDB at ") {
+					t.Fatalf("%q of %s, want %q", errs, target, c.original)
+				}
+				if named := strings.Contains(errs[0], "Failed step: "+c.step); named != (mode == checkSteps) {
+					t.Errorf("connection.check=%s: %s", mode, errs[0])
+				}
+				remedy := ""
+				for _, res := range r.Results {
+					remedy += res.Remedy
+				}
+				if !strings.HasPrefix(remedy, "Failed step: "+c.step) || !strings.Contains(remedy, c.fix) {
+					t.Errorf("remedy %q", remedy)
+				}
+				if all := strings.Join(append(errs, remedy), " "); strings.Contains(all, "secret") {
+					t.Errorf("the password shows: %s", all)
+				}
+			}
+			props := base(uri)
+			props["connection.check"] = checkNone
+			r := check(t.Context(), props)
+			if target := dial(t.Context(), props, r); target != "" || len(r.Errors()) > 0 {
+				t.Errorf("connection.check=none: %s %v", target, r.Errors())
+			}
+		})
+	}
+}
+
+// Rights that do are no error, whether the account names the collection, the
+// database or everything.
+func TestCheckAcceptsRights(t *testing.T) {
+	for _, p := range []any{
+		allow("db", "c", "insert", "update", "remove"), allow("db", "", "find", "insert", "update", "remove"), allow("", "", "insert", "update", "remove"), allow("", "c", "insert", "update", "remove"),
+		bson.D{{Key: "resource", Value: bson.D{{Key: "anyResource", Value: true}}}, {Key: "actions", Value: bson.A{"anyAction", "insert", "update", "remove"}}},
+	} {
+		stub := startStub(t)
+		if errs := errorsOf(t, base(plainUser(t, stub, p))); len(errs) > 0 {
+			t.Errorf("%v: %v", p, errs)
+		}
+	}
+}
+
+func TestCheckModes(t *testing.T) {
+	props := base("mongodb://127.0.0.1:1")
+	props["connection.check"] = "loud"
+	if errs := errorsOf(t, props); !slices.Equal(errs, []string{"Invalid value loud for configuration connection.check: Invalid enumerator value. Should be one of: [original, steps, none]"}) {
+		t.Error(errs)
+	}
+}
