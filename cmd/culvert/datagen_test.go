@@ -38,7 +38,8 @@ func TestDatagenPreviewEndsWithTheIterations(t *testing.T) {
 	}{
 		"random":  {`{"name":"p","kafka.topic":"t","quickstart":"users","iterations":"2"}`, 3},
 		"matched": {`{"name":"p","kafka.topic":"t","quickstart":"MACD_ORDERS","iterations":"3","rate.curve":"0 for 900h, 1 for 1s","tasks.max":"7"}`, 4},
-		"none":    {`{"name":"p","kafka.topic":"t","quickstart":"MACD_PAYMENTS","iterations":"3","payments.missing.rate":"1","records.per.second":"0.0001"}`, 0},
+		"slow":    {`{"name":"p","kafka.topic":"t","quickstart":"ORDERS","iterations":"3","records.per.second":"0.001"}`, 4},
+		"none":    {`{"name":"p","kafka.topic":"t","quickstart":"MACD_PAYMENTS","iterations":"3","payments.missing.rate":"1"}`, 0},
 	} {
 		out, err := run(t, "datagen", "preview", file(t, "p.json", c.config), "-n", "10")
 		if got := strings.Count(out, "\n"); err != nil || got != c.lines {

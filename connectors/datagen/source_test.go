@@ -173,6 +173,27 @@ func TestPartitionAndOffsetNames(t *testing.T) {
 	}
 }
 
+// The offset of a shard is stored when it has changed, and not again.
+func TestOnlyShardsThatMovedAreMarked(t *testing.T) {
+	s := start(t, nil, one(map[string]string{"quickstart": "MACD_ORDERS", "random.seed": "9"}))
+	for i := range int64(20) {
+		b := data.NewBatch()
+		if err := s.Read(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		if len(b.Marks()) != 1 {
+			t.Fatalf("record %d: %d marks, want 1", i, len(b.Marks()))
+		}
+		m := b.Marks()[0]
+		shard, _ := m.Partition.Lookup("shard")
+		next, _ := m.Next.Lookup("current.iteration")
+		seed, _ := m.Next.Lookup("random.seed")
+		if shard.Int() != i%16 || next.Int() != i+16 || seed.Int() != 9 || m.Next.Len() != 3 {
+			t.Errorf("record %d: shard %d goes on with %d, seed %d", i, shard.Int(), next.Int(), seed.Int())
+		}
+	}
+}
+
 func TestTasksDiffer(t *testing.T) {
 	props := map[string]string{"kafka.topic": "t", "quickstart": "orders", "random.seed": "1"}
 	all, err := tasks(props, 3)
@@ -202,6 +223,19 @@ func TestReadEndsWithItsContext(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- s.Read(ctx, data.NewBatch()) }()
 	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Read returned %v", err)
+	}
+}
+
+// Where no order is ever paid, Read has nothing to give, and ends all the same.
+func TestReadOfNothingEndsWithItsContext(t *testing.T) {
+	s := start(t, nil, map[string]string{"kafka.topic": "t", "quickstart": "MACD_PAYMENTS", "max.interval": "0", "payments.missing.rate": "1"})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	b := data.NewBatch()
+	go func() { done <- s.Read(ctx, b) }()
+	time.AfterFunc(time.Millisecond, cancel)
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("Read returned %v", err)
 	}
