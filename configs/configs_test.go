@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/magiconair/properties"
 
@@ -53,12 +54,13 @@ func TestGeneratorsMatch(t *testing.T) {
 // everything that a report of mismatches can find.
 func TestBackfillMatches(t *testing.T) {
 	var first macd.Config
+	now := time.Now()
 	for i, name := range []string{"orders", "payments"} {
 		c, err := configs.Read("backfill/" + name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		config, err := datagen.Matched(c.Config)
+		config, err := datagen.Matched(c.Config, now)
 		if err != nil {
 			t.Fatalf("backfill/%s.json: %v", name, err)
 		}

@@ -41,12 +41,13 @@ func truthCommand() *cobra.Command {
 // matched is the configuration on which all files agree.
 func matched(paths []string) (macd.Config, error) {
 	var first macd.Config
+	now := time.Now()
 	for i, path := range paths {
 		file, err := boot.ReadConnector(path)
 		if err != nil {
 			return first, err
 		}
-		config, err := datagen.Matched(file.Config)
+		config, err := datagen.Matched(file.Config, now)
 		if err != nil {
 			return first, fmt.Errorf("%s: %w", path, err)
 		}

@@ -89,7 +89,7 @@ func newFleet(t *testing.T, quickstart, iterations string) *fleet {
 // whole compares with the truth: everything is there, as often as most says at most.
 func (f *fleet) whole(most int) {
 	f.t.Helper()
-	config, err := Matched(f.props)
+	config, err := Matched(f.props, time.Now())
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestFormerOffsetGoesOn(t *testing.T) {
 			t.Errorf("generation %d after that of the former offset, 3", s.generation)
 		}
 		f.finish(n)
-		config, _ := Matched(f.props)
+		config, _ := Matched(f.props, time.Now())
 		for i := range int64(3000) {
 			if got, want := f.sent[config.OrderID(i)], min(i/1001, 1); int64(got) != want {
 				t.Fatalf("%d tasks: order %d came %d times, want %d", n, i, got, want)

@@ -164,9 +164,10 @@ func (s *Source) append(b *data.Batch, v data.Value, at, iteration int64, header
 // Close ends the source.
 func (s *Source) Close(context.Context) error { return nil }
 
-// Matched returns the orders and payments that a configuration makes. Props are
-// those of either connector; its iterations must have an end.
-func Matched(props map[string]string) (macd.Config, error) {
+// Matched returns the orders and payments that a configuration makes when it first
+// runs at the time now. Props are those of either connector; its iterations must
+// have an end.
+func Matched(props map[string]string, now time.Time) (macd.Config, error) {
 	cfg, err := Parse(props)
 	if err != nil {
 		return macd.Config{}, err
@@ -175,13 +176,13 @@ func Matched(props map[string]string) (macd.Config, error) {
 		return macd.Config{}, fault.New(fault.Config, "datagen.config", "The truth is known for quickstart %s and %s with iterations above 0, not for quickstart %q with %d",
 			macdOrders, macdPayments, cfg.Quickstart, cfg.Iterations)
 	}
-	return cfg.macd(cfg.EventStart.at(time.Now())), nil
+	return cfg.macd(cfg.EventStart.at(now)), nil
 }
 
 // Truth returns what the orders and the payments of a configuration hold, and
 // which of them a join within the given time must find. Props are as for Matched.
 func Truth(props map[string]string, within time.Duration) (macd.Truth, error) {
-	m, err := Matched(props)
+	m, err := Matched(props, time.Now())
 	if err != nil {
 		return macd.Truth{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"testing"
+	"time"
 
 	"culvert/connectors/datagen/macd"
 	"culvert/data"
@@ -145,7 +146,7 @@ func TestTruthOfAMillion(t *testing.T) {
 	props := spoiltProps("iterations", fmt.Sprint(orders), "event.time.span", "30d")
 	n := &naive{}
 	n.join(t, props, 3)
-	config, err := Matched(props)
+	config, err := Matched(props, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +179,7 @@ func TestTruthNamesWhatAJoinFinds(t *testing.T) {
 	props := spoiltProps("iterations", "20000", "event.time.step.ms", "61000")
 	n := &naive{ids: map[macd.List]map[macd.Finding]bool{}}
 	n.join(t, props, 1)
-	config, err := Matched(props)
+	config, err := Matched(props, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
