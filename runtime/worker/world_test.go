@@ -19,6 +19,7 @@ import (
 	"culvert/configdef"
 	"culvert/connectors"
 	"culvert/connectors/file"
+	"culvert/connectors/mongodb"
 	"culvert/connectors/topicsink"
 	"culvert/converters"
 	"culvert/converters/header"
@@ -419,7 +420,7 @@ func (l *lab) plugins() plugins.Set {
 				}},
 			{Class: "test.TooMany", TaskClass: "test.T", Kind: connectors.SinkKind, Spec: none,
 				Tasks: func(props map[string]string, most int) ([]map[string]string, error) { return same(props, most+1) }},
-			file.SourcePlugin(), file.SinkPlugin(), topicsink.Plugin(),
+			file.SourcePlugin(), file.SinkPlugin(), topicsink.Plugin(), mongodb.Plugin(),
 		},
 		Converters: append(number.Plugins(), []converters.Plugin{text.Plugin(), header.Plugin(), json.Plugin()}...),
 		Transforms: []transforms.Plugin{stream.Plugin()},
