@@ -12,8 +12,9 @@ type Batch struct {
 	Inputs []Message
 	Arena  *Arena
 
-	marks  []Mark
-	failed []Failure
+	marks   []Mark
+	failed  []Failure
+	headers []Header // what NewHeaders hands out of
 }
 
 // Mark says: when all records of this batch are acknowledged, Next is the
@@ -78,6 +79,20 @@ func (b *Batch) Append() *Record {
 	return &b.Records[len(b.Records)-1]
 }
 
+// NewHeaders returns n empty headers for a record of the batch. Their memory is
+// used again after Release.
+func (b *Batch) NewHeaders(n int) []Header {
+	if cap(b.headers)-len(b.headers) < n {
+		b.headers = make([]Header, 0, max(n, 64, min(2*cap(b.headers), keepHeaders)))
+	}
+	start := len(b.headers)
+	b.headers = b.headers[:start+n]
+	return b.headers[start : start+n : start+n]
+}
+
+// keepHeaders bounds how many headers a batch keeps room for.
+const keepHeaders = 4096
+
 // Remove drops the records that keep reports false for, in place and in order.
 // Failures must have been routed before: their indices would no longer fit.
 func (b *Batch) Remove(keep func(i int) bool) {
@@ -101,6 +116,8 @@ func (b *Batch) Release() {
 	b.Records = b.Records[:0]
 	clear(b.Inputs)
 	b.Inputs = b.Inputs[:0]
+	clear(b.headers)
+	b.headers = b.headers[:0]
 	clear(b.marks)
 	b.marks = b.marks[:0]
 	clear(b.failed)

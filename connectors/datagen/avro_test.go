@@ -105,6 +105,37 @@ func TestQuickstartsAsAvro(t *testing.T) {
 	}
 }
 
+// TestReadAllocates: a record costs no allocation of its own, to make and to write.
+func TestReadAllocates(t *testing.T) {
+	for _, name := range []string{macdOrders, macdPayments, "ORDERS", "PRODUCT", "PURCHASES", "SYSLOG_LOGS", "USERS_"} {
+		s := start(t, nil, map[string]string{"kafka.topic": "t", "max.interval": "0", "quickstart": name, "random.seed": "1"})
+		conv, b := avroFor(t, "t"), data.NewBatch()
+		var buf []byte
+		round := func() {
+			b.Release()
+			if err := s.Read(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+			buf = buf[:0]
+			for i := range b.Records {
+				v, schema, err := b.Records[i].Value.Value(b.Arena)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if buf, err = conv.Encode(buf, v, schema); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for range 5 { // until all memory is as large as it gets
+			round()
+		}
+		if n := testing.AllocsPerRun(30, round); n > 40 {
+			t.Errorf("%s: %.0f allocations for a batch of %d records", name, n, len(b.Records))
+		}
+	}
+}
+
 // BenchmarkAvro generates records and writes them as Avro: what a task does for
 // each record but sending it.
 func BenchmarkAvro(b *testing.B) {

@@ -91,9 +91,8 @@ func (s *Source) Read(ctx context.Context, b *data.Batch) error {
 		return err
 	}
 	now := time.Now().UnixMilli()
-	headers := make([]data.Header, 0, 3*most)
 	var l *lane
-	emit := func(v data.Value, at int64) { headers = s.append(b, v, at, l.next, headers) }
+	emit := func(v data.Value, at int64) { s.append(b, v, at, l.next) }
 	// An index may come to no record at all (an order that is never paid) or to
 	// several; a long row of the former must not outlast ctx.
 	for tries, size := 0, 0; len(b.Records) < most && size < batchBytes; tries++ {
@@ -139,9 +138,8 @@ func Finished(err error) bool {
 	return errors.As(err, &f) && f.Code == codeFinished
 }
 
-// append adds one record; its headers are cut from the given slice, which is one
-// allocation for the batch.
-func (s *Source) append(b *data.Batch, v data.Value, at, iteration int64, headers []data.Header) []data.Header {
+// append adds one record.
+func (s *Source) append(b *data.Batch, v data.Value, at, iteration int64) {
 	rec := b.Append()
 	rec.Topic = s.cfg.Topic
 	rec.Timestamp = at
@@ -151,14 +149,10 @@ func (s *Source) append(b *data.Batch, v data.Value, at, iteration int64, header
 	}
 	rec.Key = data.ValueCell(key, s.keySchema)
 	rec.Value = data.ValueCell(v, s.stream.schema())
-	first := len(headers)
-	headers = append(headers,
-		data.Header{Key: offsetGeneration, Value: data.ValueCell(data.OfInt64(s.generation), s.int64s)},
-		data.Header{Key: offsetTask, Value: data.ValueCell(data.OfInt64(int64(s.cfg.TaskID)), s.int64s)},
-		data.Header{Key: offsetIteration, Value: data.ValueCell(data.OfInt64(iteration), s.int64s)},
-	)
-	rec.Headers = headers[first:len(headers):len(headers)]
-	return headers
+	rec.Headers = b.NewHeaders(3)
+	rec.Headers[0] = data.Header{Key: offsetGeneration, Value: data.ValueCell(data.OfInt64(s.generation), s.int64s)}
+	rec.Headers[1] = data.Header{Key: offsetTask, Value: data.ValueCell(data.OfInt64(int64(s.cfg.TaskID)), s.int64s)}
+	rec.Headers[2] = data.Header{Key: offsetIteration, Value: data.ValueCell(data.OfInt64(iteration), s.int64s)}
 }
 
 // Close ends the source.

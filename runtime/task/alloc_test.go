@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"testing"
 
+	"culvert/converters"
+	"culvert/converters/header"
+	textconverter "culvert/converters/text"
 	"culvert/data"
 )
 
@@ -98,4 +101,39 @@ type rowless struct{ null }
 
 func (*rowless) Encode(_ context.Context, _ *data.Batch, out []data.Message) ([]data.Message, error) {
 	return out, nil
+}
+
+// A record of a source with a key and three headers becomes a message without an
+// allocation of its own.
+func TestEncoder_allocations(t *testing.T) {
+	strings, err := textconverter.New(nil, converters.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := Chain{Key: strings, Value: strings, Header: header.Factory{}}
+	e := encoder{codecs: newCodecs(&chain)}
+	b, out := data.NewBatch(), &outgoing{}
+	str, num := data.Of(data.String), data.Of(data.Int64)
+	round := func() {
+		b.Release()
+		clear(out.headers)
+		out.msgs, out.headers, out.buf = out.msgs[:0], out.headers[:0], out.buf[:0]
+		for i := range 500 {
+			r := b.Append()
+			r.Topic, r.Key, r.Value, r.Headers = "t", data.ValueCell(data.OfString("k"), str), data.ValueCell(data.OfString("a value"), str), b.NewHeaders(3)
+			for k := range r.Headers {
+				r.Headers[k] = data.Header{Key: "h", Value: data.ValueCell(data.OfInt64(int64(i)), num)}
+			}
+		}
+		if err := e.encode(t.Context(), b, out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	round()
+	if m := out.msgs[499]; string(m.Key) != "k" || string(m.Value) != "a value" || len(m.Headers) != 3 || string(m.Headers[2].Value) != "499" {
+		t.Fatalf("%+v", m)
+	}
+	if n := testing.AllocsPerRun(50, round); n > 2 {
+		t.Errorf("%.0f allocations for a batch of 500 records", n)
+	}
 }

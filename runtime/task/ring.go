@@ -13,8 +13,7 @@ import (
 // the last of its messages is acknowledged.
 type entry struct {
 	batch *data.Batch
-	msgs  []data.Message
-	buf   []byte
+	outgoing
 	bytes int
 
 	ring    *ring
@@ -135,6 +134,8 @@ func (r *ring) release(e *entry) {
 	e.batch.Release()
 	clear(e.msgs)
 	e.msgs, e.done, e.bytes = e.msgs[:0], false, 0
+	clear(e.headers)
+	e.headers = e.headers[:0]
 	if cap(e.buf) > 1<<20 {
 		e.buf = nil
 	}

@@ -217,8 +217,7 @@ func (s *Source) produce(ctx, hard context.Context, e *entry) error {
 	if _, err := s.pipeline.apply(hard, b, nil); err != nil {
 		return err
 	}
-	var err error
-	if e.msgs, e.buf, err = s.encoder.encode(hard, b, e.msgs, e.buf); err != nil {
+	if err := s.encoder.encode(hard, b, &e.outgoing); err != nil {
 		return err
 	}
 	if err := s.dropFailed(e); err != nil {

@@ -1,22 +1,40 @@
 package gen
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/big"
 	"strconv"
 	"strings"
+
+	"culvert/data"
 )
 
 // A random decimal is made of doubles, 15 digits from each. Its length is bounded
 // since the time it takes grows with the square.
 const decimalDigits, decimalStep, maxPrecision = 15, 1_000_000_000_000_000, 10_000
 
-// decimal makes an unscaled value of at most prec digits with a random sign, or
-// one in the range.
-func (g *Generator) decimal(n *node, p *plan) (*big.Int, error) {
+// decimal makes a number of at most prec digits with a random sign, or one in the
+// range.
+func (g *Generator) decimal(n *node, p *plan, a *data.Arena) (data.Value, error) {
 	if p.hasRange {
-		return unscaled(p.minF+float64(g.random.NextDouble()*float64(p.maxF-p.minF)), n.scale)
+		f := p.minF + float64(g.random.NextDouble()*float64(p.maxF-p.minF))
+		if v, ok := smallUnscaled(f, int(n.scale)); ok {
+			return g.binary(n, twosComplement(v, a)), nil
+		}
+		v, err := unscaled(f, n.scale)
+		if err != nil {
+			return data.Value{}, err
+		}
+		return g.binary(n, data.TwosComplement(v)), nil
+	}
+	if n.prec <= decimalDigits {
+		v := int64(g.random.NextDouble()*decimalStep) / powers[decimalDigits-n.prec]
+		if g.random.NextBoolean() {
+			v = -v
+		}
+		return g.binary(n, twosComplement(v, a)), nil
 	}
 	v, digits := new(big.Int), 0
 	for ; digits < n.prec; digits += decimalDigits {
@@ -27,7 +45,67 @@ func (g *Generator) decimal(n *node, p *plan) (*big.Int, error) {
 	if g.random.NextBoolean() {
 		v.Neg(v)
 	}
-	return v, nil
+	return g.binary(n, data.TwosComplement(v)), nil
+}
+
+// powers are those of ten that an int64 holds.
+var powers = func() (p [19]int64) {
+	p[0] = 1
+	for i := range p[1:] {
+		p[i+1] = 10 * p[i]
+	}
+	return p
+}()
+
+// twosComplement is data.TwosComplement in the memory of a.
+func twosComplement(v int64, a *data.Arena) []byte {
+	size := 1
+	for limit := v; limit > 0x7f || limit < -0x80; limit >>= 8 {
+		size++
+	}
+	b := a.Bytes(size)
+	for i := size - 1; i >= 0; i-- {
+		b = append(b, byte(v>>(8*i)))
+	}
+	return b
+}
+
+// smallUnscaled is unscaled without memory of its own, where an int64 will do.
+func smallUnscaled(f float64, scale int) (int64, bool) {
+	abs := math.Abs(f)
+	if !(abs < 1<<53) { // NaN too
+		return 0, false
+	}
+	var buf [32]byte
+	mantissa, exponent, _ := bytes.Cut(strconv.AppendFloat(buf[:0], abs, 'e', -1, 64), []byte("e"))
+	v, digits := int64(0), 0
+	for _, c := range mantissa {
+		if c != '.' {
+			v = 10*v + int64(c-'0')
+			digits++
+		}
+	}
+	e := 0
+	for _, c := range exponent[1:] {
+		e = 10*e + int(c-'0')
+	}
+	if exponent[0] == '-' {
+		e = -e
+	}
+	switch shift := e - (digits - 1) + scale; {
+	case shift < -18:
+		v = 0
+	case shift < 0:
+		v /= powers[-shift]
+	case shift > 18-digits:
+		return 0, false
+	default:
+		v *= powers[shift]
+	}
+	if f < 0 {
+		v = -v
+	}
+	return v, true
 }
 
 // unscaled is BigDecimal.valueOf(f).scaleByPowerOfTen(scale).toBigInteger(): the

@@ -84,7 +84,7 @@ func (g *Generator) value(n *node, a *data.Arena) (data.Value, error) {
 		}
 		return p.options[g.random.NextIntN(int32(len(p.options)))], nil
 	case p.iterate != nil:
-		return logical(n, p.iterate.next()), nil
+		return logical(n, p.iterate.next(a)), nil
 	}
 	switch n.kind {
 	case nullKind:
@@ -308,11 +308,7 @@ func saturate(f float64, min, max int64) int64 {
 
 func (g *Generator) bytes(n *node, p *plan, a *data.Arena) (data.Value, error) {
 	if n.decimal {
-		unscaled, err := g.decimal(n, p)
-		if err != nil {
-			return data.Value{}, err
-		}
-		return g.binary(n, data.TwosComplement(unscaled)), nil
+		return g.decimal(n, p, a)
 	}
 	size, err := n.size, error(nil)
 	if n.kind == bytesKind {

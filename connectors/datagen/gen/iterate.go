@@ -9,8 +9,11 @@ import (
 	"culvert/data"
 )
 
-// iterator is the endless sequence of an iteration property.
-type iterator interface{ next() data.Value }
+// iterator is the endless sequence of an iteration property. The memory of the
+// values is of a.
+type iterator interface {
+	next(a *data.Arena) data.Value
+}
 
 func (g *Generator) parseIteration(n *node, props map[string]any) (iterator, error) {
 	if err := exclude(props, "iteration", "length", "regex", "options", "range"); err != nil {
@@ -70,7 +73,7 @@ func (g *Generator) booleanIteration(m map[string]any) (iterator, error) {
 
 type booleanIterator struct{ current bool }
 
-func (i *booleanIterator) next() data.Value {
+func (i *booleanIterator) next(*data.Arena) data.Value {
 	v := i.current
 	i.current = !v
 	return data.OfBool(v)
@@ -161,7 +164,7 @@ type integralIterator struct {
 	start, step, modulo, current *big.Int
 
 	small                       bool
-	sStart, sStep, sMod, sValue int64
+	sStart, sStep, sMod, sValue int64 // sMod 0: so far away that it does not count
 }
 
 func (i *integralIterator) advance(by *big.Int) {
@@ -172,18 +175,28 @@ func (i *integralIterator) advance(by *big.Int) {
 	}
 }
 
+// safe is how many bits a number may have so that the sum of two is none to worry about.
+const safe = 61
+
 func (i *integralIterator) narrow() {
-	const safe = 62
-	for _, b := range []*big.Int{i.start, i.step, i.modulo, i.current} {
+	for _, b := range []*big.Int{i.start, i.step, i.current} {
 		if b.BitLen() > safe {
 			return
 		}
 	}
 	i.small = true
-	i.sStart, i.sStep, i.sMod, i.sValue = i.start.Int64(), i.step.Int64(), i.modulo.Int64(), i.current.Int64()
+	i.sStart, i.sStep, i.sValue = i.start.Int64(), i.step.Int64(), i.current.Int64()
+	if i.modulo.BitLen() <= safe {
+		i.sMod = i.modulo.Int64()
+	}
 }
 
-func (i *integralIterator) next() data.Value {
+func (i *integralIterator) next(*data.Arena) data.Value {
+	if i.small && i.sMod == 0 && (i.sValue >= 1<<safe || i.sValue <= -1<<safe) {
+		i.small = false
+		i.current.SetInt64(i.sValue)
+		i.advance(new(big.Int)) // it may have come to where it restarts
+	}
 	var v int64
 	if i.small {
 		v = i.sValue + i.sStart
@@ -191,7 +204,9 @@ func (i *integralIterator) next() data.Value {
 		if i.sValue < 0 {
 			i.sValue = -i.sValue
 		}
-		i.sValue %= i.sMod
+		if i.sMod != 0 {
+			i.sValue %= i.sMod
+		}
 		if i.negative {
 			i.sValue = -i.sValue
 		}
@@ -230,6 +245,7 @@ func (g *Generator) decimalIteration(m map[string]any, get func(p, f string, m m
 		it.current.Add(it.current, new(big.Rat).Mul(new(big.Rat).SetInt64(g.count), it.step))
 		it.wrap()
 	}
+	it.narrow()
 	return it, nil
 }
 
@@ -239,10 +255,59 @@ func decimal(f float64) *big.Rat {
 	return r
 }
 
-// decimalIterator counts in exact decimals.
+// decimalIterator counts in exact decimals; in whole numbers of the smallest
+// decimal place while those, and what they come to as a double, are exact.
 type decimalIterator struct {
 	isFloat                      bool
 	start, step, modulo, current *big.Rat
+
+	small                       bool
+	sStart, sStep, sMod, sValue int64   // sMod 0: so far away that it does not count
+	unit                        float64 // of the decimal place
+	exact                       int64   // numbers below it divided by unit are rounded once
+}
+
+// narrow goes over to machine words if they will do.
+func (i *decimalIterator) narrow() {
+	const places = 10 // powers of ten that a float32 holds
+	i.exact = 1 << 53
+	if i.isFloat {
+		i.exact = 1 << 22
+	}
+	ten, scale := big.NewRat(10, 1), big.NewRat(1, 1)
+	for range places {
+		if i.narrowTo(scale) {
+			i.unit, _ = scale.Float64()
+			i.small = true
+			return
+		}
+		scale.Mul(scale, ten)
+	}
+}
+
+func (i *decimalIterator) narrowTo(scale *big.Rat) bool {
+	for _, f := range []struct {
+		from *big.Rat
+		into *int64
+	}{{i.start, &i.sStart}, {i.step, &i.sStep}, {i.current, &i.sValue}, {i.modulo, &i.sMod}} {
+		v := new(big.Rat).Mul(f.from, scale)
+		switch {
+		case f.from == i.modulo && v.Num().BitLen()-v.Denom().BitLen() > 62:
+			*f.into = 0
+		case !v.IsInt() || !v.Num().IsInt64() || v.Num().BitLen() > 60:
+			return false
+		default:
+			*f.into = v.Num().Int64()
+		}
+	}
+	return true
+}
+
+// widen goes back to decimals, for good.
+func (i *decimalIterator) widen() {
+	i.small = false
+	unit := new(big.Rat).SetInt64(int64(i.unit))
+	i.current.Quo(new(big.Rat).SetInt64(i.sValue), unit)
 }
 
 // wrap is BigDecimal.remainder: the sign of the result is that of the dividend.
@@ -252,7 +317,19 @@ func (i *decimalIterator) wrap() {
 	i.current.Sub(i.current, new(big.Rat).Mul(new(big.Rat).SetInt(whole), i.modulo))
 }
 
-func (i *decimalIterator) next() data.Value {
+func (i *decimalIterator) next(*data.Arena) data.Value {
+	if i.small {
+		if v := i.sValue + i.sStart; v < i.exact && v > -i.exact {
+			if i.sValue += i.sStep; i.sMod != 0 {
+				i.sValue %= i.sMod
+			}
+			if i.isFloat {
+				return data.OfFloat32(float32(v) / float32(i.unit))
+			}
+			return data.OfFloat64(float64(v) / i.unit)
+		}
+		i.widen()
+	}
 	v := new(big.Rat).Add(i.current, i.start)
 	i.current.Add(i.current, i.step)
 	i.wrap()
@@ -270,6 +347,9 @@ type textIterator struct {
 	prefix, suffix string
 }
 
-func (i *textIterator) next() data.Value {
-	return data.OfString(i.prefix + strconv.FormatInt(i.inner.next().Int(), 10) + i.suffix)
+func (i *textIterator) next(a *data.Arena) data.Value {
+	const digits = 11 // of an int, with its sign
+	b := append(a.Bytes(len(i.prefix)+digits+len(i.suffix)), i.prefix...)
+	b = append(strconv.AppendInt(b, i.inner.next(a).Int(), 10), i.suffix...)
+	return data.OfText(b)
 }
