@@ -30,6 +30,7 @@ func startPipeline(t *testing.T, url, name string, generator macd.Config, maxInt
 			"kafka.topic": topic, "iterations": fmt.Sprint(generator.Iterations), "random.seed": fmt.Sprint(generator.Seed), "max.interval": maxInterval,
 			"payments.missing.rate": fmt.Sprint(generator.Missing), "payments.late.rate": fmt.Sprint(generator.Late),
 			"payments.duplicate.rate": fmt.Sprint(generator.Duplicate), "payments.wrong.amount.rate": fmt.Sprint(generator.Wrong),
+			"payments.orphan.rate": fmt.Sprint(generator.Orphan), "tasks.max": "2",
 			"event.time.start": fmt.Sprint(generator.Start), "event.time.step.ms": fmt.Sprint(generator.Step),
 			"topic.creation.default.partitions": "4", "topic.creation.default.replication.factor": "1",
 			"value.converter.schema.registry.url": shared.registry.URL,
@@ -114,8 +115,8 @@ func (p *pipeline) complete(t *testing.T) {
 func TestPipelineSurvives(t *testing.T) {
 	w := startWorker(t, "survivor", "a", nil)
 	p := startPipeline(t, w.url, "survivor", macd.Config{
-		Seed: 11, Iterations: iterations, Missing: 0.02, Late: 0.02, Duplicate: 0.02, Wrong: 0.02, EventTime: true, Start: 1_750_000_000_000, Step: 1000,
-	}, "6")
+		Seed: 11, Iterations: iterations, Missing: 0.02, Late: 0.02, Duplicate: 0.02, Wrong: 0.02, Orphan: 0.02, EventTime: true, Start: 1_750_000_000_000, Step: 1000,
+	}, "12")
 	total := int64(len(p.truth.Pairs))
 
 	for i := int64(1); i <= 3; i++ {
@@ -176,7 +177,7 @@ func TestTwoWorkersShareAndTakeOver(t *testing.T) {
 	changes := map[string]string{"session.timeout.ms": "6000", "heartbeat.interval.ms": "1000"}
 	a := startWorker(t, "pair", "a", changes)
 	b := startWorker(t, "pair", "b", changes)
-	p := startPipeline(t, b.url, "pair", macd.Config{Seed: 12, Iterations: iterations / 4, EventTime: true, Start: 1_750_000_000_000, Step: 1000}, "6")
+	p := startPipeline(t, b.url, "pair", macd.Config{Seed: 12, Iterations: iterations / 4, EventTime: true, Start: 1_750_000_000_000, Step: 1000}, "12")
 	running(t, a.url, "pair-join", 2)
 	total := int64(len(p.truth.Pairs))
 	p.reached(t, total/4)
@@ -203,7 +204,7 @@ func TestFrozenWorkerIsFenced(t *testing.T) {
 	changes := map[string]string{"session.timeout.ms": "6000", "heartbeat.interval.ms": "1000"}
 	a := startWorker(t, "frozen", "a", changes)
 	b := startWorker(t, "frozen", "b", changes)
-	p := startPipeline(t, b.url, "frozen", macd.Config{Seed: 13, Iterations: iterations / 4, EventTime: true, Start: 1_750_000_000_000, Step: 1000}, "6")
+	p := startPipeline(t, b.url, "frozen", macd.Config{Seed: 13, Iterations: iterations / 4, EventTime: true, Start: 1_750_000_000_000, Step: 1000}, "12")
 	total := int64(len(p.truth.Pairs))
 	p.reached(t, total/4)
 	if err := a.Freeze(); err != nil {
