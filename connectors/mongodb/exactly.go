@@ -148,6 +148,11 @@ func (k *keeper) Restore(ctx context.Context, tps []data.TopicPartition) (data.O
 	if err := k.offsets.create(ctx); err != nil {
 		return nil, err
 	}
+	if k.offsets.mine = tps; !k.converges {
+		if err := k.session.open(ctx, &k.offsets, tps); err != nil {
+			return nil, k.explained(err)
+		}
+	}
 	return k.offsets.restore(ctx, tps)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"culvert/connectors"
 	"culvert/data"
@@ -298,6 +299,35 @@ func TestZombie(t *testing.T) {
 	if err := old.Write(t.Context(), asFetched(numbers(2, 3))); err != nil {
 		t.Error(err)
 	}
+	wantState(t, stub, at(5), 5)
+}
+
+// TestOrphan leaves a transaction open, as a killed task does: its successor ends it
+// and need not wait.
+func TestOrphan(t *testing.T) {
+	stub := startSet(t)
+	old, successor := openKeeper(t, stub.URI(), oneTransaction, bothModes[0].keys...), openKeeper(t, stub.URI(), oneTransaction, bothModes[0].keys...)
+	restore(t, old)
+	put(t, old, asFetched(numbers(0, 2)))
+	b := asFetched(numbers(2, 2))
+	if err := old.take(b); err != nil {
+		t.Fatal(err)
+	}
+	ses, err := old.session.begin(t.Context(), &old.offsets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.inside = true
+	if err := old.within(mongo.NewSessionContext(t.Context(), ses), old.offsets.movesOf(b)); err != nil {
+		t.Fatal(err)
+	}
+	if got := restore(t, successor); got[tp1] != 2 {
+		t.Errorf("restored %v", got)
+	}
+	if _, err := old.session.commit(t.Context()); err == nil {
+		t.Error("the transaction of the old owner was still open")
+	}
+	put(t, successor, asFetched(numbers(2, 3)))
 	wantState(t, stub, at(5), 5)
 }
 

@@ -28,6 +28,7 @@ type offsets struct {
 	hosts  string
 	ns     namespace
 	group  string
+	mine   []data.TopicPartition
 	at     data.Offsets // as this task found or left them; what is missing has no document
 }
 
@@ -63,18 +64,27 @@ func (o *offsets) id(tp data.TopicPartition) bson.D {
 	return bson.D{{Key: "group", Value: o.group}, {Key: "topic", Value: tp.Topic}, {Key: "partition", Value: tp.Partition}}
 }
 
-// read gives the positions that are there.
-func (o *offsets) read(ctx context.Context, tps []data.TopicPartition) (data.Offsets, error) {
+// mark is a document of a partition: its position, or the session that writes it.
+type mark struct {
+	ID struct {
+		Topic     string `bson:"topic"`
+		Partition int32  `bson:"partition"`
+	} `bson:"_id"`
+	Offset  *int64   `bson:"offset"`
+	Session bson.Raw `bson:"session"`
+}
+
+// find gives the documents of partitions that are there.
+func (o *offsets) find(ctx context.Context, coll string, tps []data.TopicPartition) ([]mark, error) {
+	if len(tps) == 0 {
+		return nil, nil
+	}
 	ids := make(bson.A, len(tps))
 	for i, tp := range tps {
 		ids[i] = o.id(tp)
 	}
-	found := data.Offsets{}
-	if len(tps) == 0 {
-		return found, nil
-	}
 	// A command is sent to the primary, whatever the connection string prefers for reads.
-	answer, err := o.server.command(ctx, o.ns.db, bson.D{{Key: "find", Value: o.ns.coll},
+	answer, err := o.server.command(ctx, o.ns.db, bson.D{{Key: "find", Value: coll},
 		{Key: "filter", Value: bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}},
 		{Key: "batchSize", Value: int32(len(tps))}, {Key: "singleBatch", Value: true}})
 	if err != nil {
@@ -82,20 +92,24 @@ func (o *offsets) read(ctx context.Context, tps []data.TopicPartition) (data.Off
 	}
 	var page struct {
 		Cursor struct {
-			Docs []struct {
-				ID struct {
-					Topic     string `bson:"topic"`
-					Partition int32  `bson:"partition"`
-				} `bson:"_id"`
-				Offset *int64 `bson:"offset"`
-			} `bson:"firstBatch"`
+			Docs []mark `bson:"firstBatch"`
 		} `bson:"cursor"`
 	}
 	if err := bson.Unmarshal(answer, &page); err != nil {
 		return nil, fault.New(fault.Fatal, "mongo.offsets", "%s of MongoDB at %s cannot be read: %w", o.ns, o.hosts, err).
 			WithFix("A document of it is not {_id: {group, topic, partition}, offset}; correct or delete it.")
 	}
-	for _, d := range page.Cursor.Docs {
+	return page.Cursor.Docs, nil
+}
+
+// read gives the positions that are there.
+func (o *offsets) read(ctx context.Context, tps []data.TopicPartition) (data.Offsets, error) {
+	docs, err := o.find(ctx, o.ns.coll, tps)
+	if err != nil {
+		return nil, err
+	}
+	found := data.Offsets{}
+	for _, d := range docs {
 		if d.Offset != nil {
 			found[data.TopicPartition{Topic: d.ID.Topic, Partition: d.ID.Partition}] = *d.Offset
 		}
@@ -119,9 +133,17 @@ func (o *offsets) restore(ctx context.Context, tps []data.TopicPartition) (data.
 // create makes the collection, so that no transaction has to. A user who may not
 // leaves it to the first write.
 func (o *offsets) create(ctx context.Context) error {
-	_, err := o.server.command(ctx, o.ns.db, bson.D{{Key: "create", Value: o.ns.coll}})
-	if f := (*fault.Error)(nil); err != nil && errors.As(o.failed(ctx, err), &f) && f.Class == fault.Retry {
-		return f
+	return o.tried(ctx, o.ns.db, bson.D{{Key: "create", Value: o.ns.coll}})
+}
+
+// tried runs a command that the task can do without; only an outage is an error.
+func (o *offsets) tried(ctx context.Context, db string, cmd bson.D) error {
+	_, err := o.server.command(ctx, db, cmd)
+	if err == nil {
+		return nil
+	}
+	if err = o.failed(ctx, err); fault.Is(err, fault.Retry) {
+		return err
 	}
 	return nil
 }

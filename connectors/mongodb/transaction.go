@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
@@ -25,14 +26,54 @@ type txSession struct {
 	now    *mongo.Session
 }
 
-// begin starts a transaction.
-func (s *txSession) begin() (*mongo.Session, error) {
+// sessionsCollection names the session in which each partition is written, beside the
+// offsets: {_id: {group, topic, partition}, session}.
+const sessionsCollection = "culvert.sessions"
+
+// open makes the session known as that of the partitions, and ends the one before. A
+// task that was killed leaves a transaction open, and whoever writes the same documents
+// would be refused for the minute until the server gives it up. Where the user may not,
+// that is what happens.
+func (s *txSession) open(ctx context.Context, o *offsets, tps []data.TopicPartition) error {
 	if s.now == nil {
 		now, err := s.server.client.StartSession()
 		if err != nil {
-			return nil, err
+			return o.failed(ctx, err)
 		}
 		s.now = now
+	}
+	docs, err := o.find(ctx, sessionsCollection, tps)
+	if fault.Is(err, fault.Retry) {
+		return err
+	}
+	err = nil // the user may not look
+	var old, claims bson.A
+	known := map[string]bool{string(s.now.ID()): true}
+	for _, d := range docs {
+		if id := string(d.Session); id != "" && !known[id] {
+			known[id] = true
+			old = append(old, d.Session)
+		}
+	}
+	for _, tp := range tps {
+		claims = append(claims, bson.D{{Key: "q", Value: bson.D{{Key: "_id", Value: o.id(tp)}}},
+			{Key: "u", Value: bson.D{{Key: "$set", Value: bson.D{{Key: "session", Value: s.now.ID()}}}}}, {Key: "upsert", Value: true}})
+	}
+	if len(old) > 0 {
+		err = o.tried(ctx, "admin", bson.D{{Key: "killSessions", Value: old}})
+	}
+	if err == nil && len(claims) > 0 {
+		err = o.tried(ctx, o.ns.db, bson.D{{Key: "update", Value: sessionsCollection}, {Key: "updates", Value: claims}})
+	}
+	return err
+}
+
+// begin starts a transaction.
+func (s *txSession) begin(ctx context.Context, o *offsets) (*mongo.Session, error) {
+	if s.now == nil {
+		if err := s.open(ctx, o, o.mine); err != nil {
+			return nil, err
+		}
 	}
 	opts := options.Transaction()
 	if s.server.concern == nil {
@@ -104,7 +145,7 @@ func (k *keeper) transact(ctx context.Context, b *data.Batch, moves []move) erro
 // try makes one transaction. The offsets come first: who finds them elsewhere has not
 // written anything, nor taken a document of its own for a stranger's.
 func (k *keeper) try(ctx context.Context, moves []move) error {
-	ses, err := k.session.begin()
+	ses, err := k.session.begin(ctx, &k.offsets)
 	if err != nil {
 		return k.refused(ctx, err)
 	}
