@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"culvert/connectors"
+	"culvert/connectors/conntest"
 	"culvert/data"
 	"culvert/fault"
 	"culvert/internal/mongostub"
@@ -166,6 +167,38 @@ func TestExactlyOnce(t *testing.T) {
 				t.Errorf("the old owner got %v", err)
 			}
 			wantState(t, stub, at(13), 12)
+		})
+	}
+}
+
+// TestKeeperSuite runs the suite of all sinks.
+func TestKeeperSuite(t *testing.T) {
+	for _, mode := range []string{exactlyTransact, exactlyIdempotent} {
+		t.Run(mode, func(t *testing.T) {
+			var stub *mongostub.Server
+			conntest.Sink(t, conntest.SinkCase{
+				Converges: true,
+				Open: func(t *testing.T) connectors.Sink {
+					stub = startSet(t)
+					return openKeeper(t, stub.URI(), mode, keyIDStrategy, kafkaID)
+				},
+				Batch: func(b *data.Batch, n int) {
+					for i := range 10 {
+						r := b.Append()
+						r.Topic, r.Partition, r.Offset = "t", 0, int64(10*n+i)
+						r.Value = data.ValueCell(data.OfText(b.Arena.Copy(fmt.Appendf(nil, `{"n":%d}`, 10*n+i))), nil)
+						b.Inputs = append(b.Inputs, data.Message{Topic: "t", Offset: r.Offset})
+					}
+				},
+				Written: func(*testing.T) []string {
+					var out []string
+					for _, d := range stub.Docs(ns) {
+						out = append(out, bson.Raw(d).String())
+					}
+					return out
+				},
+				Stall: func(*testing.T) { stub.Script(mongostub.Fault{Delay: 2 * time.Second}) },
+			})
 		})
 	}
 }
