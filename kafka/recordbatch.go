@@ -30,6 +30,8 @@ type batch struct {
 
 	records  []sarama.Record
 	pointers []*sarama.Record
+	headers  []sarama.RecordHeader // of all records
+	links    []*sarama.RecordHeader
 	wire     sarama.RecordBatch
 }
 
@@ -46,7 +48,9 @@ func (b *batch) free() {
 	clear(b.entries)
 	clear(b.records)
 	clear(b.pointers)
-	*b = batch{entries: b.entries[:0], records: b.records[:0], pointers: b.pointers[:0]}
+	clear(b.headers)
+	clear(b.links)
+	*b = batch{entries: b.entries[:0], records: b.records[:0], pointers: b.pointers[:0], headers: b.headers[:0], links: b.links[:0]}
 	batches.Put(b)
 }
 
@@ -63,15 +67,32 @@ func (b *batch) add(m *data.Message) {
 	}
 	r := sarama.Record{Key: m.Key, Value: m.Value, OffsetDelta: int64(len(b.records)), TimestampDelta: at.Sub(b.wire.FirstTimestamp)}
 	if len(m.Headers) > 0 {
-		headers := make([]sarama.RecordHeader, len(m.Headers))
-		r.Headers = make([]*sarama.RecordHeader, len(m.Headers))
-		for i, h := range m.Headers {
-			headers[i] = sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value}
-			r.Headers[i] = &headers[i]
-		}
+		r.Headers = b.headersOf(m)
 	}
 	b.records = append(b.records, r)
 	b.bytes += m.Bytes()
+}
+
+// headersOf makes the headers of a message in the batch's memory. When that has to
+// grow, earlier headers keep the old: they stay valid. Records have the same names
+// in the same order as a rule, so a name is taken from the record before.
+func (b *batch) headersOf(m *data.Message) []*sarama.RecordHeader {
+	var before []*sarama.RecordHeader
+	if n := len(b.records); n > 0 {
+		before = b.records[n-1].Headers
+	}
+	first := len(b.links)
+	for i, h := range m.Headers {
+		var key []byte
+		if i < len(before) && string(before[i].Key) == h.Key {
+			key = before[i].Key
+		} else {
+			key = []byte(h.Key)
+		}
+		b.headers = append(b.headers, sarama.RecordHeader{Key: key, Value: h.Value})
+		b.links = append(b.links, &b.headers[len(b.headers)-1])
+	}
+	return b.links[first:len(b.links):len(b.links)]
 }
 
 // seal completes the batch for a request: who sends it, and its place in the
@@ -100,15 +121,14 @@ const maxTimestamp = int64(1<<63-1) / int64(time.Millisecond)
 
 // checkMessage refuses what no broker would take.
 func checkMessage(m *data.Message, o *options) error {
-	where := fmt.Sprintf("a message for topic %s", m.Topic)
 	if n := m.Bytes(); n > o.maxRequest {
 		return fault.New(fault.Record, "kafka.record_too_large",
-			"%s has %d bytes, which is larger than %d, the value of max.request.size", where, n, o.maxRequest).
+			"a message for topic %s has %d bytes, which is larger than %d, the value of max.request.size", m.Topic, n, o.maxRequest).
 			WithFix("Raise max.request.size (and the topic's max.message.bytes).").
 			WithJava("org.apache.kafka.common.errors.RecordTooLargeException")
 	}
 	if m.Timestamp < data.NoTimestamp || m.Timestamp > maxTimestamp {
-		return fault.New(fault.Record, "kafka.bad_timestamp", "%s has the timestamp %d, which is not a time", where, m.Timestamp).
+		return fault.New(fault.Record, "kafka.bad_timestamp", "a message for topic %s has the timestamp %d, which is not a time", m.Topic, m.Timestamp).
 			WithJava("org.apache.kafka.common.errors.InvalidTimestampException")
 	}
 	return nil
