@@ -84,7 +84,7 @@ func writePrepared(ctx context.Context, coll *mongo.Collection, messages <-chan 
 	}
 	prepared := bson.Raw(raw)
 	// As small as the filters of the sink that is measured.
-	filter, err := bson.Marshal(bson.D{{Key: "_id", Value: "upsert-json#1#1234567"}})
+	filter, err := bson.Marshal(bson.D{{Key: "order_id", Value: string(orderKey(0))}})
 	if err != nil {
 		return err
 	}

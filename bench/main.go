@@ -28,6 +28,7 @@ func main() {
 	flag.IntVar(&o.records, "records", 600_000, "records for each sink and source")
 	flag.IntVar(&o.pairs, "pairs", 150_000, "pairs for each join")
 	flag.StringVar(&o.only, "only", "", "measure only what has this in its name")
+	flag.IntVar(&o.documents, "documents", 0, "measure only a sink over this many documents: its memory after a long run")
 	flag.StringVar(&o.profile, "profile", "", "folder for a CPU profile of each of our workers")
 	flag.Parse()
 	if err := measure(ctx, o); err != nil {
@@ -40,6 +41,7 @@ type options struct {
 	java           bool
 	records, pairs int
 	only           string
+	documents      int    // 0: the usual steps
 	profile        string // folder; "" for none
 }
 

@@ -54,7 +54,16 @@ func measure(ctx context.Context, o options) error {
 		name string
 		run  func(context.Context) error
 	}{
-		{"start", b.start}, {"generate", b.generate}, {"source", b.source}, {"insert-json", b.insertJSON}, {"upsert-json", b.upsertJSON}, {"insert-avro", b.insertAvro}, {"join", b.join},
+		{"start", b.start}, {"generate", b.generate}, {"source", b.source},
+		{"insert-json", b.jsonSink("insert-json", "floor-insert", nil)}, {"upsert-json", b.jsonSink("upsert-json", "floor-upsert", upserts)},
+		{"insert-avro", b.avroSink("insert-avro", "floor-insert", nil)}, {"upsert-avro", b.avroSink("upsert-avro", "floor-upsert", upserts)},
+		{"latency", b.latency}, {"join", b.join},
+	}
+	if o.documents > 0 {
+		steps = []struct {
+			name string
+			run  func(context.Context) error
+		}{{"long", b.long}}
 	}
 	for _, s := range steps {
 		if !strings.Contains(s.name, o.only) {
@@ -125,7 +134,7 @@ func (b *bed) watch(ctx context.Context, p *servers.Process, warm, all int64, co
 	var first, last int64
 	var from time.Duration
 	var began time.Time
-	deadline := time.NewTimer(5 * time.Minute)
+	deadline := time.NewTimer(5*time.Minute + time.Duration(all)*100*time.Microsecond)
 	defer deadline.Stop()
 	for {
 		n, err := count()
@@ -148,7 +157,7 @@ func (b *bed) watch(ctx context.Context, p *servers.Process, warm, all int64, co
 		case <-ctx.Done():
 			return usage{}, ctx.Err()
 		case <-deadline.C:
-			return usage{}, fmt.Errorf("%s is at %d of %d after five minutes:\n%s", p.Name, n, all, p.Tail())
+			return usage{}, fmt.Errorf("%s is at %d of %d after its time:\n%s", p.Name, n, all, p.Tail())
 		case <-tick.C:
 		}
 	}

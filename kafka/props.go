@@ -71,9 +71,10 @@ func defaultOptions() options {
 		txnTimeout:   time.Minute,
 		fetchMin:     1,
 		// Java: 50 MiB. It bounds what a consumer holds, and a worker has many.
-		fetchMax:        8 << 20,
-		fetchWait:       500 * time.Millisecond,
-		partitionFetch:  1 << 20,
+		fetchMax:  8 << 20,
+		fetchWait: 500 * time.Millisecond,
+		// Java: 1 MiB. An answer is held until its last message is done with.
+		partitionFetch:  512 << 10,
 		maxPollRecords:  500,
 		isolation:       sarama.ReadUncommitted,
 		reset:           Latest,
