@@ -51,6 +51,13 @@ type Plugin struct {
 	New   func(props map[string]string, log *slog.Logger) (Transform, error)
 	// NewStateful makes the plan of a stateful transformation.
 	NewStateful func(props map[string]string, log *slog.Logger) (Plan, error)
+	Examples    []Example // for the reference page
+}
+
+// Example is a configuration that is worth copying.
+type Example struct {
+	Does string      // in one line
+	Keys [][2]string // and their values, without the prefix "transforms.<alias>."
 }
 
 // Predicate decides for which records a stateless transformation runs (KIP-585).

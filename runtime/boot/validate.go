@@ -81,3 +81,6 @@ func (l PluginList) Keys(name string) ([]*plugins.Definition, error) {
 
 // Page is the reference page of a connector.
 func (l PluginList) Page(class string) ([]byte, error) { return l.registry.Page(class) }
+
+// TransformsPage is the reference page of Culvert's own transformations.
+func (l PluginList) TransformsPage() []byte { return l.registry.TransformsPage() }

@@ -3,6 +3,7 @@ package plugins
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -43,6 +44,34 @@ func (r *Registry) Page(name string) ([]byte, error) {
 	}
 	b.WriteString(".\n")
 	return b.Bytes(), nil
+}
+
+// TransformsPage is the reference page of Culvert's own transformations, in Markdown.
+// Those of Kafka are described in Kafka's documentation.
+func (r *Registry) TransformsPage() []byte {
+	var b bytes.Buffer
+	b.WriteString("# Culvert's own transformations\n\n<!-- Made by `culvert docs`; do not edit. -->\n")
+	for _, class := range slices.Sorted(maps.Keys(r.transforms)) {
+		p := r.transforms[class]
+		if !strings.HasPrefix(class, "culvert.") {
+			continue
+		}
+		fmt.Fprintf(&b, "\n## %s\n\n- `transforms.<name>.type`: `%s`\n- Also accepted: %s\n\n", class[strings.LastIndexByte(class, '.')+1:], class, r.otherNames(class))
+		table(&b, p.Spec())
+		for i, e := range p.Examples {
+			if i == 0 {
+				b.WriteString("\nExamples:\n\n```properties\n")
+			}
+			fmt.Fprintf(&b, "# %s\n", e.Does)
+			for _, kv := range e.Keys {
+				fmt.Fprintf(&b, "transforms.x.%s=%s\n", kv[0], kv[1])
+			}
+		}
+		if len(p.Examples) > 0 {
+			b.WriteString("```\n")
+		}
+	}
+	return b.Bytes()
 }
 
 // otherNames lists the aliases of a class.

@@ -9,5 +9,10 @@
 //
 // An expression sees value, key, topic, partition, offset, timestamp (milliseconds) and omit.
 // Numbers are int and float, moments are times, a decimal is its exact text. All
-// three keys see the record as it came.
+// three settings see the record as it came.
+//
+// A field that is only renamed keeps its type. A result takes the type of the field
+// that is there if it is one of its kind, and fails the record if it does not fit;
+// else it has the type that it is of. Integers do not wrap around, nothing is divided
+// by zero, and no integer becomes a float that is only near to it.
 package expr

@@ -4,11 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"reflect"
-	"sort"
 	"strings"
 
 	"github.com/expr-lang/expr"
-	"github.com/expr-lang/expr/vm"
 
 	"culvert/configdef"
 	"culvert/data"
@@ -43,7 +41,14 @@ var def = &configdef.Def[config]{Keys: []configdef.Key[config]{
 
 // Plugin describes the transformation.
 func Plugin() transforms.Plugin {
-	return transforms.Plugin{Class: Class, Aliases: []string{"Expr"}, Spec: def.Specs, New: New}
+	return transforms.Plugin{Class: Class, Aliases: []string{"Expr"}, Spec: def.Specs, New: New, Examples: []transforms.Example{
+		{Does: "Compute: an amount from two fields", Keys: [][2]string{{"fields", "{total: value.quantity * value.price}"}}},
+		{Does: "Rename: the field keeps its value and its type", Keys: [][2]string{{"fields", "{id: value.order_id, order_id: omit}"}}},
+		{Does: "Filter: what is large, or has no price", Keys: [][2]string{{"filter", "(value.price ?? 100) >= 100"}}},
+		{Does: "Route: a topic for each city", Keys: [][2]string{{"topic", "topic + '-' + lower(value.city)"}}},
+		{Does: "All three in one go; each sees the record as it came", Keys: [][2]string{
+			{"filter", "value.city != ''"}, {"fields", "{day: value.at.Format('2006-01-02')}"}, {"topic", "value.quantity > 9 ? 'bulk' : topic"}}},
+	}}
 }
 
 // New reads the configuration. Errors have class Config.
@@ -56,11 +61,11 @@ func New(props map[string]string, _ *slog.Logger) (transforms.Transform, error) 
 		return nil, fault.New(fault.Config, "expr.empty", "%s has nothing to do", Class).WithField("fields").
 			WithFix("Set filter, fields or topic.")
 	}
-	t := &transform{env: newEnv()}
+	t := &transform{in: input{env: &env{Omit: omitted{}}}}
 	for _, e := range []struct {
 		text  string
 		gives expr.Option
-		into  **vm.Program
+		into  **program
 	}{{c.filter, expr.AsBool(), &t.filter}, {c.fields, expr.AsKind(reflect.Map), &t.fields}, {c.topic, expr.AsKind(reflect.String), &t.topic}} {
 		if e.text == "" {
 			continue
@@ -73,12 +78,13 @@ func New(props map[string]string, _ *slog.Logger) (transforms.Transform, error) 
 }
 
 type transform struct {
-	filter, fields, topic *vm.Program
+	filter, fields, topic *program
 
-	vm    vm.VM
-	env   *env
-	plans plans
-	to    string // the last topic that was given
+	in     input
+	names  []string // of the fields set last
+	layout layout
+	plans  plans
+	to     string // the last topic that was given
 }
 
 // Apply implements transforms.Transform.
@@ -119,19 +125,30 @@ func (t *transform) remove(b *data.Batch, drop []bool) {
 	}
 }
 
+// read decodes what the expressions need of r.
+func (t *transform) read(r *data.Record, a *data.Arena) (err error) {
+	in := &t.in
+	in.value, in.key = side{}, side{}
+	*in.env = env{Topic: r.Topic, Partition: int(r.Partition), Offset: int(r.Offset), Timestamp: int(r.Timestamp), Omit: omitted{}}
+	of := func(need func(*program) bool) bool {
+		return t.filter != nil && need(t.filter) || t.fields != nil && need(t.fields) || t.topic != nil && need(t.topic)
+	}
+	if of(func(p *program) bool { return p.key }) {
+		if in.key.v, in.key.s, err = r.Key.Value(a); err != nil {
+			return err
+		}
+	}
+	if t.fields != nil || of(func(p *program) bool { return p.value }) {
+		in.value.v, in.value.s, err = r.Value.Value(a)
+	}
+	return err
+}
+
 // record changes r when all of its expressions have a result, else not at all.
 func (t *transform) record(r *data.Record, a *data.Arena) (keep bool, err error) {
-	v, s, err := r.Value.Value(a)
-	if err != nil {
+	if err := t.read(r, a); err != nil {
 		return false, err
 	}
-	k, ks, err := r.Key.Value(a)
-	if err != nil {
-		return false, err
-	}
-	e := t.env
-	e.Value, e.Key = native(v, s), native(k, ks)
-	e.Topic, e.Partition, e.Offset, e.Timestamp = r.Topic, int(r.Partition), int(r.Offset), int(r.Timestamp)
 	if t.filter != nil {
 		out, err := t.run(t.filter, "filter")
 		if err != nil {
@@ -166,7 +183,8 @@ func (t *transform) record(r *data.Record, a *data.Arena) (keep bool, err error)
 		if !ok {
 			return false, bad("fields gives %T, not fields and their values", out)
 		}
-		if v, s, err = t.set(v, s, fields, a); err != nil {
+		v, s, err := t.set(t.in.value.v, t.in.value.s, fields, a)
+		if err != nil {
 			return false, err
 		}
 		r.Value.Set(v, s)
@@ -175,8 +193,8 @@ func (t *transform) record(r *data.Record, a *data.Arena) (keep bool, err error)
 	return true, nil
 }
 
-func (t *transform) run(p *vm.Program, name string) (any, error) {
-	out, err := run(&t.vm, p, t.env)
+func (t *transform) run(p *program, name string) (any, error) {
+	out, err := p.run(&t.in)
 	if err != nil {
 		return nil, bad("%s: %w", name, err)
 	}
@@ -186,14 +204,4 @@ func (t *transform) run(p *vm.Program, name string) (any, error) {
 func bad(format string, args ...any) *fault.Error {
 	return fault.New(fault.Record, "expr.record", format, args...).WithJava("org.apache.kafka.connect.errors.DataException").
 		WithFix("Make the expression fit all records, for instance with ?? for what may be missing, or set a predicate.")
-}
-
-// names are the fields that an expression sets, in a fixed order.
-func names(fields map[string]any) []string {
-	ns := make([]string, 0, len(fields))
-	for n := range fields {
-		ns = append(ns, n)
-	}
-	sort.Strings(ns)
-	return ns
 }

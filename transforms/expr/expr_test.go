@@ -147,3 +147,53 @@ func TestExpr_topicIsKept(t *testing.T) {
 		t.Errorf("topic %s, %v", r.Topic, b.Failed())
 	}
 }
+
+// The examples of the reference page do what they say.
+func TestExpr_examples(t *testing.T) {
+	s := data.NewStruct("Order", data.Field{Name: "order_id", Schema: data.Of(data.String)}, data.Field{Name: "quantity", Schema: data.Of(data.Int32)},
+		data.Field{Name: "price", Schema: data.Of(data.Float64).AsOptional()}, data.Field{Name: "city", Schema: data.Of(data.String)},
+		data.Field{Name: "at", Schema: data.Of(data.Timestamp)})
+	want := []string{
+		`orders [order_id quantity price city at total] 12.5`, `orders [quantity price city at id] a`, ``,
+		`orders-bonn [order_id quantity price city at] 5000`, `orders [order_id quantity price city at day] 1970-01-01`,
+	}
+	examples := expr.Plugin().Examples
+	if len(examples) != len(want) {
+		t.Fatalf("%d examples", len(examples))
+	}
+	for i, e := range examples {
+		props := map[string]string{}
+		for _, kv := range e.Keys {
+			props[kv[0]] = kv[1]
+		}
+		b := data.NewBatch()
+		r := b.Append()
+		r.Topic = "orders"
+		r.Value = data.ValueCell(data.OfStruct([]data.Value{data.OfString("a"), data.OfInt32(5), data.OfFloat64(2.5), data.OfString("Bonn"), data.OfTimestamp(5000)}), s)
+		apply(t, props, b)
+		got := ""
+		if len(b.Failed()) > 0 {
+			t.Errorf("%s: %v", e.Does, b.Failed())
+		} else if len(b.Records) > 0 {
+			v, s, _ := b.Records[0].Value.Value(nil)
+			var names []string
+			for _, f := range s.Fields {
+				names = append(names, f.Name)
+			}
+			last := v.Elems()[v.Len()-1]
+			text := fmt.Sprint(last.Kind())
+			switch last.Kind() {
+			case data.String:
+				text = last.Str()
+			case data.Float64:
+				text = fmt.Sprint(last.Float())
+			case data.Timestamp:
+				text = fmt.Sprint(last.Int())
+			}
+			got = fmt.Sprint(b.Records[0].Topic, " ", names, " ", text)
+		}
+		if got != want[i] {
+			t.Errorf("%s: %s, want %s", e.Does, got, want[i])
+		}
+	}
+}

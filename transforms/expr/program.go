@@ -10,7 +10,7 @@ import (
 )
 
 // What one expression may cost. Expressions have no loops but those over the items of
-// a list, and every turn of one goes through env.Step.
+// a list, and every turn of one goes through env.step.
 const (
 	maxNodes  = 500
 	maxTurns  = 100_000 // of all loops together, for each record
@@ -29,65 +29,90 @@ type env struct {
 	Offset    int    `expr:"offset"`
 	Timestamp int    `expr:"timestamp"`
 	Omit      any    `expr:"omit"`
-
-	Step  func(any) (any, error) `expr:"__step"`
-	turns int
 }
 
 type omitted struct{}
 
-func newEnv() *env {
-	e := &env{Omit: omitted{}}
-	e.Step = e.step
-	return e
+// program is one expression, ready to run for record after record.
+type program struct {
+	code  *vm.Program
+	vm    vm.VM
+	turns int
+
+	fields           []*field // what it reads of the record, by the number in the code
+	value, key       bool     // it reads something of the value, of the key
+	allValue, allKey bool     // it needs all of it, as a map
 }
 
+// compile checks an expression: its grammar, the names in it, its types as far as
+// they do not depend on the data, and what it gives. The first pass is for these
+// checks and speaks of the text as it was written; the second one makes a program
+// that reads no more of a record than it needs, that counts the turns of its loops,
+// and whose arithmetic has no silent losses.
+func compile(text string, gives expr.Option) (*program, error) {
+	if _, err := expr.Compile(text, expr.Env(env{}), gives, expr.MaxNodes(maxNodes)); err != nil {
+		return nil, err
+	}
+	p := &program{}
+	calls, whole := callees{}, &root{}
+	options := append(functions(),
+		expr.Env(env{}), gives, expr.MaxNodes(maxNodes),
+		expr.Function(stepName, p.step), expr.Function(fieldName, p.field), expr.Function(takeName, p.take),
+		expr.Patch(counted{}), expr.Patch(calls), expr.Patch(&reads{p, calls}), expr.Patch(checked{}), expr.Patch(&wholes{p}), expr.Patch(whole), expr.Patch(takes{whole}),
+	)
+	var err error
+	p.code, err = expr.Compile(text, options...)
+	return p, err
+}
+
+// run evaluates the program for a record.
+func (p *program) run(in *input) (any, error) {
+	p.turns = 0
+	for _, f := range p.fields {
+		f.begin(in)
+	}
+	if p.allValue {
+		in.env.Value = in.whole(&in.value)
+	}
+	if p.allKey {
+		in.env.Key = in.whole(&in.key)
+	}
+	p.vm.MemoryBudget = maxMemory
+	out, err := p.vm.Run(p.code, in.env)
+	if err != nil {
+		return nil, fmt.Errorf("the expression failed: %w", err)
+	}
+	return out, nil
+}
+
+const stepName = "__step"
+
 // step counts a turn of a loop and passes its result on.
-func (e *env) step(v any) (any, error) {
-	e.turns++
+func (p *program) step(args ...any) (any, error) {
+	p.turns++
 	size := 0
-	switch v := v.(type) {
+	switch v := args[0].(type) {
 	case string:
 		size = len(v)
 	case []any:
 		size = len(v)
 	}
-	if e.turns > maxTurns || size > maxLength {
+	if p.turns > maxTurns || size > maxLength {
 		return nil, errTooLong
 	}
-	return v, nil
+	return args[0], nil
 }
 
-// counted puts a call of env.Step around the body of every loop.
+// counted puts a call of step around the body of every loop.
 type counted struct{}
 
 // Visit implements ast.Visitor.
 func (counted) Visit(node *ast.Node) {
-	p, ok := (*node).(*ast.PredicateNode)
-	if !ok {
-		return
+	if p, ok := (*node).(*ast.PredicateNode); ok {
+		p.Node = call(stepName, p.Node)
 	}
-	if call, ok := p.Node.(*ast.CallNode); ok {
-		if name, ok := call.Callee.(*ast.IdentifierNode); ok && name.Value == "__step" {
-			return
-		}
-	}
-	p.Node = &ast.CallNode{Callee: &ast.IdentifierNode{Value: "__step"}, Arguments: []ast.Node{p.Node}}
 }
 
-// compile checks an expression: its grammar, the names in it, its types as far as
-// they do not depend on the data, and what it gives.
-func compile(text string, gives expr.Option) (*vm.Program, error) {
-	return expr.Compile(text, expr.Env(&env{}), gives, expr.MaxNodes(maxNodes), expr.Patch(counted{}))
-}
-
-// run evaluates a program for the record in e.
-func run(m *vm.VM, p *vm.Program, e *env) (any, error) {
-	e.turns = 0
-	m.MemoryBudget = maxMemory
-	out, err := m.Run(p, e)
-	if err != nil {
-		return nil, fmt.Errorf("the expression failed: %w", err)
-	}
-	return out, nil
+func call(name string, args ...ast.Node) ast.Node {
+	return &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: args}
 }

@@ -2,7 +2,9 @@ package expr
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"culvert/data"
@@ -88,6 +90,11 @@ func free(out any, depth int) (data.Value, error) {
 		return data.Value{}, bad("a result is nested deeper than 100 levels")
 	}
 	switch v := out.(type) {
+	case taken:
+		if v.s == nil {
+			return v.v, nil
+		}
+		return free(native(v.v, v.s), depth)
 	case []any:
 		list := make([]data.Value, len(v))
 		for i := range v {
@@ -99,7 +106,7 @@ func free(out any, depth int) (data.Value, error) {
 		return data.OfArray(list), nil
 	case map[string]any:
 		pairs := make([]data.Value, 0, 2*len(v))
-		for _, n := range names(v) {
+		for _, n := range slices.Sorted(maps.Keys(v)) {
 			e, err := free(v[n], depth+1)
 			if err != nil {
 				return data.Value{}, err
@@ -118,29 +125,49 @@ func free(out any, depth int) (data.Value, error) {
 	return v, nil
 }
 
-// as gives a result the type that its field has; ok is false if it is of another type.
-func as(v data.Value, s *data.Schema) (_ data.Value, ok bool) {
+// as gives a result the type that its field has; ok is false if it is of another
+// type, and the error says that it is of a fitting type and too large or too fine.
+func as(v data.Value, s *data.Schema) (_ data.Value, ok bool, err error) {
 	switch {
 	case v.IsNull():
-		return v, s.Optional
+		return v, s.Optional, nil
 	case v.Kind() == s.Kind:
-		return v, true
-	case v.Kind() == data.Timestamp && (s.Kind == data.Date && v.Int()%86400000 == 0):
-		return data.OfDate(v.Int()), true
-	case v.Kind() == data.Int64:
-		n := v.Int()
-		switch s.Kind {
-		case data.Int8:
-			return data.OfInt8(int8(n)), n == int64(int8(n))
-		case data.Int16:
-			return data.OfInt16(int16(n)), n == int64(int16(n))
-		case data.Int32:
-			return data.OfInt32(int32(n)), n == int64(int32(n))
-		case data.Float64:
-			return data.OfFloat64(float64(n)), math.Abs(float64(n)) <= 1<<53
+		return v, true, nil
+	case v.Kind() == data.Timestamp && s.Kind == data.Date:
+		if v.Int()%86400000 != 0 {
+			return v, false, bad("%s is no day without a time, which the type Date wants", values.String(v, nil))
 		}
+		return data.OfDate(v.Int()), true, nil
+	case v.Kind() == data.Int64:
+		return asNumber(v.Int(), s)
 	case v.Kind() == data.Float64 && s.Kind == data.Float32:
-		return data.OfFloat32(float32(v.Float())), true
+		f := v.Float()
+		if n := float32(f); !math.IsInf(float64(n), 0) || math.IsInf(f, 0) {
+			return data.OfFloat32(n), true, nil
+		}
+		return v, false, bad("%v does not fit the type %s", f, s.Kind)
 	}
-	return v, false
+	return v, false, nil
+}
+
+// asNumber is an integer as a number of the field's type.
+func asNumber(n int64, s *data.Schema) (v data.Value, ok bool, err error) {
+	switch s.Kind {
+	case data.Int8:
+		v, ok = data.OfInt8(int8(n)), n == int64(int8(n))
+	case data.Int16:
+		v, ok = data.OfInt16(int16(n)), n == int64(int16(n))
+	case data.Int32:
+		v, ok = data.OfInt32(int32(n)), n == int64(int32(n))
+	case data.Float32:
+		v, ok = data.OfFloat32(float32(n)), -1<<24 <= n && n <= 1<<24
+	case data.Float64:
+		v, ok = data.OfFloat64(float64(n)), -1<<53 <= n && n <= 1<<53
+	default:
+		return v, false, nil
+	}
+	if !ok {
+		return v, false, bad("%d does not fit the type %s", n, s.Kind)
+	}
+	return v, true, nil
 }
