@@ -298,7 +298,7 @@ func TestSink_dead_letter_headers(t *testing.T) {
 		s.set(func() {
 			s.append(data.Message{Topic: "in", Key: []byte("k"), Value: []byte("good"), Timestamp: 7})
 			s.append(data.Message{Topic: "in", Key: []byte("k1"), Value: []byte("bad one"), Timestamp: 8, Headers: []data.RawHeader{{Key: "own", Value: []byte("x")}}})
-			s.append(data.Message{Topic: "in", Key: []byte("k2"), Value: []byte("refused"), Timestamp: 9})
+			s.append(data.Message{Topic: "in", Key: []byte("k2"), Value: []byte("refused"), Timestamp: 9, Headers: []data.RawHeader{{Key: "__connect.errors.topic", Value: []byte("first")}}})
 		})
 		s.dst.set(func(_ context.Context, b *data.Batch) error {
 			for i := range b.Records {
@@ -321,6 +321,9 @@ func TestSink_dead_letter_headers(t *testing.T) {
 			}
 			have := map[string]string{}
 			for _, h := range m.Headers {
+				if _, twice := have[h.Key]; twice {
+					t.Errorf("header %s stands there twice", h.Key)
+				}
 				have[h.Key] = string(h.Value)
 			}
 			for k, v := range want {
@@ -339,7 +342,7 @@ func TestSink_dead_letter_headers(t *testing.T) {
 			"__connect.errors.exception.message": `cannot read "bad one"`,
 		})
 		check(letters[1], "k2", "refused", 9, map[string]string{
-			"__connect.errors.offset": "2", "__connect.errors.stage": "TASK_PUT", "__connect.errors.class.name": "org.apache.kafka.connect.sink.SinkTask",
+			"__connect.errors.topic": "first", "__connect.errors.offset": "2", "__connect.errors.stage": "TASK_PUT", "__connect.errors.class.name": "org.apache.kafka.connect.sink.SinkTask",
 			"__connect.errors.exception.class.name": "com.mongodb.Refused", "__connect.errors.exception.message": "document refused",
 		})
 		if s.offset() != 3 {
