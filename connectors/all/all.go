@@ -8,6 +8,7 @@ import (
 	"culvert/connectors/datagen"
 	"culvert/connectors/file"
 	"culvert/connectors/mongodb"
+	"culvert/connectors/mongodb/changestream"
 	"culvert/connectors/topicsink"
 	"culvert/converters/avro"
 	"culvert/converters/header"
@@ -32,6 +33,7 @@ func Set() plugins.Set {
 			file.SourcePlugin(),
 			file.SinkPlugin(),
 			mongodb.Plugin(),
+			changestream.Plugin(),
 			topicsink.Plugin(),
 		},
 		Converters: append(number.Plugins(),

@@ -75,6 +75,14 @@ func (c *connectionCheck) fail(key, text string, at step) {
 }
 
 func (c *connectionCheck) run(ctx context.Context) {
+	c.reach(ctx, func() {
+		c.exactly(ctx)
+		c.topics(ctx)
+	})
+}
+
+// reach looks whether the server answers and lets the user in; then it calls more.
+func (c *connectionCheck) reach(ctx context.Context, more func()) {
 	var err error
 	if c.opts, err = clientOptions(c.settings, checkSelection); err == nil {
 		if c.client, err = mongo.Connect(c.opts); err != nil {
@@ -111,8 +119,7 @@ func (c *connectionCheck) run(ctx context.Context) {
 	if c.settings.APIVersion != "" && !atLeast5(ctx, c.client) {
 		c.fail(keyURI, "Server Version API requires MongoDB 5.0 or greater", failedStep("declare the API version", "the server is older than 5.0"))
 	}
-	c.exactly(ctx)
-	c.topics(ctx)
+	more()
 }
 
 // exactly looks whether the server can do what culvert.exactly.once needs.
@@ -134,16 +141,16 @@ func (c *connectionCheck) exactly(ctx context.Context) {
 	space := namespace{s.Database, offsetsCollection}
 	if missing := readRights(ctx, c.client, c.opts).missing([]string{"find", "insert", "update"}, space.db, space.coll); len(missing) > 0 {
 		list := strings.Join(missing, ", ")
-		c.fail(keyURI, missingText+list+", on "+space.String(), unauthorized(space, list))
+		c.fail(keyURI, missingText+list+", on "+space.String(), unauthorized(space, list, "readWrite"))
 	}
 }
 
 // missingText is how Java begins.
 const missingText = "Invalid user permissions. Missing the following action permissions: "
 
-func unauthorized(space namespace, actions string) step {
+func unauthorized(space namespace, actions, role string) step {
 	return step{name: "authorize on " + space.String(), why: "the user may not " + actions,
-		fix: fmt.Sprintf("Grant the user a role such as readWrite on the database %s.", space.db)}
+		fix: fmt.Sprintf("Grant the user a role such as %s on the database %s.", role, space.db)}
 }
 
 func errorCodes(err error) []int {
@@ -179,12 +186,16 @@ func (c *connectionCheck) topics(ctx context.Context) {
 		if t.isTimeSeries() && len(c.settings.Topics) > 0 {
 			actions = append(actions, "collStats")
 		}
-		if missing := rights.missing(actions, t.Database, t.Collection); len(missing) > 0 {
-			list := strings.Join(missing, ", ")
-			space := namespace{t.Database, t.Collection}
-			c.fail(keyURI, missingText+list, unauthorized(space, list))
-		}
+		c.require(rights, actions, namespace{t.Database, t.Collection}, "readWrite")
 		c.series(ctx, t)
+	}
+}
+
+// require adds an error for the actions that nothing grants on the namespace.
+func (c *connectionCheck) require(r *rights, actions []string, space namespace, role string) {
+	if missing := r.missing(actions, space.db, space.coll); len(missing) > 0 {
+		list := strings.Join(missing, ", ")
+		c.fail(keyURI, missingText+list, unauthorized(space, list, role))
 	}
 }
 
@@ -216,15 +227,15 @@ func (c *connectionCheck) series(ctx context.Context, t *topicConfig) {
 	}
 }
 
-// rights are what the user may do, by the server's account; nil where it gives none:
-// such a user is trusted.
+// rights are what the user may do, by its own account; nil where it has none to give.
+// A server that does not tell is trusted.
 type rights struct {
 	source     string
 	privileges []privilege
 }
 
 // readRights is ConnectionValidator.validateUserHasActions: the user's privileges, and
-// those of its roles.
+// those that its roles inherit.
 func readRights(ctx context.Context, client *mongo.Client, opts *options.ClientOptions) *rights {
 	if opts.Auth == nil {
 		return nil
@@ -244,52 +255,21 @@ func readRights(ctx context.Context, client *mongo.Client, opts *options.ClientO
 	}
 	all.privileges = info.Privileges
 	for _, role := range info.Roles {
-		granted, known := grantedBy(ctx, client, role, len(info.Privileges) == 0)
-		if !known {
-			return nil
+		var found struct {
+			Roles []struct {
+				Inherited []privilege `bson:"inheritedPrivileges"`
+			} `bson:"roles"`
 		}
-		all.privileges = append(all.privileges, granted...)
+		cmd := bson.D{{Key: "rolesInfo", Value: role.Role}, {Key: "showPrivileges", Value: true}, {Key: "showBuiltinRoles", Value: true}}
+		if err := client.Database(role.DB).RunCommand(ctx, cmd).Decode(&found); err != nil {
+			continue // the user may not look at roles; its privileges speak for themselves
+		}
+		for _, f := range found.Roles {
+			all.privileges = append(all.privileges, f.Inherited...)
+		}
 	}
 	return all
 }
-
-// grantedBy are the privileges of a role. A server that lists a user's privileges lists
-// all of them, so that a role which the user may not look at adds nothing. Where it
-// lists none, as servers do that only speak MongoDB's protocol, the role has to tell:
-// alone is set, and a role that is neither built in nor to be read is not known.
-func grantedBy(ctx context.Context, client *mongo.Client, role userRole, alone bool) (granted []privilege, known bool) {
-	if actions, ok := builtin[role.Role]; ok && alone {
-		p := privilege{Actions: actions}
-		db, coll := role.DB, ""
-		if strings.HasSuffix(role.Role, "AnyDatabase") || role.Role == "root" {
-			db = ""
-		}
-		p.Resource.DB, p.Resource.Collection = &db, &coll
-		return []privilege{p}, true
-	}
-	var found struct {
-		Roles []struct {
-			Own       []privilege `bson:"privileges"`
-			Inherited []privilege `bson:"inheritedPrivileges"`
-		} `bson:"roles"`
-	}
-	cmd := bson.D{{Key: "rolesInfo", Value: role.Role}, {Key: "showPrivileges", Value: true}, {Key: "showBuiltinRoles", Value: true}}
-	if err := client.Database(role.DB).RunCommand(ctx, cmd).Decode(&found); err != nil {
-		return nil, !alone
-	}
-	for _, f := range found.Roles {
-		granted = append(append(granted, f.Own...), f.Inherited...)
-	}
-	return granted, !alone || len(granted) > 0
-}
-
-// builtin are what built-in roles of MongoDB let a user do, as far as a sink does it.
-var builtin = map[string][]string{
-	"read": {"find", "collStats"}, "readAnyDatabase": {"find", "collStats"},
-	"readWrite": writing, "readWriteAnyDatabase": writing, "dbOwner": writing, "root": writing,
-}
-
-var writing = []string{"find", "insert", "update", "remove", "collStats"}
 
 // missing are the actions that nothing grants on the namespace.
 func (r *rights) missing(actions []string, db, coll string) []string {

@@ -38,8 +38,14 @@ var authCodes = []int{13, 18, 31}
 // tells a bad password from a full disk.
 const atlasError = 8000
 
-// classify says what a failed command means. hosts names the server.
+// classify says what a failed write means. hosts names the server.
 func classify(err error, hosts string) *fault.Error {
+	return classifyAs(err, hosts, "cannot take writes now")
+}
+
+// classifyAs says what a failed command means; refusal is what a server that cannot do
+// it now is said to do.
+func classifyAs(err error, hosts, refusal string) *fault.Error {
 	text := explain(err)
 	var authentication *auth.Error
 	var se mongo.ServerError
@@ -59,7 +65,7 @@ func classify(err error, hosts string) *fault.Error {
 			WithJava("com.mongodb.MongoSecurityException").WithField(keyURI).
 			WithFix("Check user, password and authSource in connection.uri, and that the user has a role such as readWrite on the database.")
 	case hasAny(codes, retryCodes), labelled(err), atlas && strings.Contains(text, "quota"):
-		return down(hosts, "cannot take writes now: "+text, err)
+		return down(hosts, refusal+": "+text, err)
 	case isNetwork(err):
 		return down(hosts, "does not answer: "+text, err)
 	case isServer:

@@ -8,17 +8,18 @@ import (
 )
 
 const (
-	keyHost     = "connection.host"
-	keyUser     = "connection.user"
-	keyPassword = "connection.password"
+	keyHost = "connection.host"
+	keyUser = "connection.user"
+	// ManagedPassword is the secret of the managed connectors.
+	ManagedPassword = "connection.password"
 )
 
 // managed translates MongoDbAtlasSink of Confluent Cloud.
 var managed = connectors.Managed{
 	Class:   "MongoDbAtlasSink",
-	Secrets: []string{keyPassword},
+	Secrets: []string{ManagedPassword},
 	Map: func(m *connectors.Mapping) {
-		managedURI(m)
+		ManagedURI(m)
 		m.Format("input.data.format", "value.converter", "JSON")
 		m.Format("input.key.format", "key.converter", "STRING")
 		m.Choose("cdc.handler", keyCDC, map[string]string{
@@ -52,11 +53,11 @@ var managed = connectors.Managed{
 	},
 }
 
-// managedURI makes connection.uri of host, user and password. Atlas hosts are found
+// ManagedURI makes connection.uri of host, user and password. Atlas hosts are found
 // by their DNS records; a host with a port is a server.
-func managedURI(m *connectors.Mapping) {
-	host, user, password := strings.TrimSpace(m.Value(keyHost)), m.Value(keyUser), m.Value(keyPassword)
-	for _, k := range []string{keyHost, keyUser, keyPassword} {
+func ManagedURI(m *connectors.Mapping) {
+	host, user, password := strings.TrimSpace(m.Value(keyHost)), m.Value(keyUser), m.Value(ManagedPassword)
+	for _, k := range []string{keyHost, keyUser, ManagedPassword} {
 		m.Drop(k)
 	}
 	switch {

@@ -80,11 +80,13 @@ func newDirectWriter(opts *options.ClientOptions) (*directWriter, error) {
 		MaxAdaptiveRetries:        overloadRetries(opts),
 		EnableOverloadRetargeting: opts.EnableOverloadRetargeting != nil && *opts.EnableOverloadRetargeting,
 	}}
-	w.op.CommandFn = func(dst []byte, _ description.SelectedServer) ([]byte, error) {
-		dst = slices.Grow(dst, len(w.cmd)+surround)
-		return append(dst, w.cmd[first:len(w.cmd)-1]...), nil
-	}
+	w.op.CommandFn = func(dst []byte, _ description.SelectedServer) ([]byte, error) { return appendCommand(dst, w.cmd), nil }
 	return w, nil
+}
+
+// appendCommand puts a finished command into the wire message.
+func appendCommand(dst []byte, cmd bson.Raw) []byte {
+	return append(slices.Grow(dst, len(cmd)+surround), cmd[first:len(cmd)-1]...)
 }
 
 // overloadRetries is how often the driver repeats what an overloaded server refused.

@@ -88,7 +88,19 @@ func (s *Server) run(out []byte, m message) ([]byte, error) {
 	case "endSessions", "killSessions":
 		s.forget(m.body, name)
 		return newDoc(out).double("ok", 1).bytes(), nil
-	case "ping", "killCursors", "drop", "dropDatabase", "createIndexes":
+	case "aggregate":
+		return s.aggregate(out, first, m), nil
+	case "getMore":
+		return s.getMore(out, first, m), nil
+	case "killCursors":
+		return s.killCursors(out, m), nil
+	case "listDatabases":
+		return s.listDatabases(out), nil
+	case "listCollections":
+		return s.listCollections(out, m), nil
+	case "drop":
+		return s.drop(out, first.text(), m), nil
+	case "ping", "dropDatabase", "createIndexes":
 		return newDoc(out).double("ok", 1).bytes(), nil
 	case "buildInfo", "buildinfo":
 		return newDoc(out).str("version", "7.0.0").array("versionArray").int32("0", 7).int32("1", 0).int32("2", 0).int32("3", 0).

@@ -38,6 +38,7 @@ type Server struct {
 	colls  map[string]*collection
 	// transactions are those that are open, and those that have ended last, by session.
 	transactions map[string]*transaction
+	changes
 }
 
 // Options say what kind of server Start makes.
@@ -59,7 +60,8 @@ func Start(o Options) (*Server, error) {
 	if o.MaxWireVersion == 0 {
 		o.MaxWireVersion = 21
 	}
-	s := &Server{discard: o.Discard, set: o.ReplicaSet, colls: map[string]*collection{}, transactions: map[string]*transaction{}}
+	s := &Server{discard: o.Discard, set: o.ReplicaSet, colls: map[string]*collection{}, transactions: map[string]*transaction{},
+		changes: changes{changed: make(chan struct{}), cursors: map[int64]*cursor{}}}
 	ln, err := net.Listen("tcp", o.Addr)
 	if err != nil {
 		return nil, err

@@ -126,6 +126,7 @@ func (w *writer) insert(i int, doc []byte) bool {
 	w.coll.byID[id.value()] = len(w.coll.docs)
 	w.coll.docs = append(w.coll.docs, doc)
 	w.n++
+	w.s.record("insert", w.ns, id, func(d *builder) { d.raw("fullDocument", doc) })
 	return true
 }
 
@@ -162,8 +163,14 @@ func (w *writer) update(i int, stmt []byte) {
 		w.coll.touch(id.value(), old)
 		w.coll.docs[at] = apply(old, u.data, false)
 		w.n++
-		if !bytes.Equal(old, w.coll.docs[at]) {
+		if now := w.coll.docs[at]; !bytes.Equal(old, now) {
 			w.modified++
+			id, _ := lookup(now, "_id")
+			op := "replace"
+			if isOperator(u.data) {
+				op = "update"
+			}
+			w.s.record(op, w.ns, id, func(d *builder) { d.raw("fullDocument", now) })
 		}
 		return
 	}
@@ -202,6 +209,7 @@ func (w *writer) delete(stmt []byte) {
 				w.coll.touch(id.value(), d)
 				w.coll.remove(at, id.value())
 				w.n++
+				w.s.record("delete", w.ns, id, nil)
 			}
 		}
 		return
@@ -211,6 +219,7 @@ func (w *writer) delete(stmt []byte) {
 		w.coll.touch(id.value(), w.coll.docs[at])
 		w.coll.remove(at, id.value())
 		w.n++
+		w.s.record("delete", w.ns, id, nil)
 	}
 }
 
