@@ -124,6 +124,7 @@ func rowKey(d *document, key []byte) value {
 		return documentValue(key)
 	}
 	id := bson.NewObjectID()
+	d.ownID = true
 	return value{typeObjectID, d.scratch(id[:])}
 }
 

@@ -203,10 +203,16 @@ func (k *keeper) blame(b *data.Batch) bool {
 	for i := range k.plan.list {
 		if m := &k.plan.list[i]; m.state == failed {
 			m.state = skipped
-			k.work.Refused++
+			if !k.converges { // else the bulk write has counted it
+				k.work.Refused++
+			}
 		}
 	}
-	return len(b.Failed()) > 0
+	marked := len(b.Failed())
+	if marked > 0 {
+		k.work.Records = int64(marked) // the others come again
+	}
+	return marked > 0
 }
 
 func (p *plan) hasFailed() bool {

@@ -335,6 +335,72 @@ func TestZombie(t *testing.T) {
 	wantState(t, stub, at(5), 5)
 }
 
+// TestKeeperWork: a record is counted once, however many transactions it took.
+func TestKeeperWork(t *testing.T) {
+	for _, tt := range bothModes {
+		t.Run(tt.mode, func(t *testing.T) {
+			stub := startSet(t)
+			k := openKeeper(t, stub.URI(), tt.mode, append(tt.keys, keyTolerance, "all", keyDeadLetters, "dead", "bulk.write.ordered", "false")...)
+			var sum connectors.SinkWork
+			k.env.Worked = func(w *connectors.SinkWork) {
+				sum.Records += w.Records
+				sum.Written += w.Written
+				sum.Refused += w.Refused
+			}
+			restore(t, k)
+			put(t, k, asFetched(texts(0, `{"_id":1,"n":0}`, `{"_id":1,"n":1}`, `{"n":2}`)))
+			put(t, k, asFetched(numbers(3, 4)))
+			want := connectors.SinkWork{Records: 7, Written: 6, Refused: 1}
+			if sum != want {
+				t.Errorf("got %+v, want %+v", sum, want)
+			}
+		})
+	}
+}
+
+// TestKeeperRetries: max.num.retries ends the wait for MongoDB, and nothing is written.
+func TestKeeperRetries(t *testing.T) {
+	for _, tt := range bothModes {
+		t.Run(tt.mode, func(t *testing.T) {
+			stub := startSet(t)
+			k := openKeeper(t, stub.URI()+"/?serverSelectionTimeoutMS=50", tt.mode, append(tt.keys, keyMaxRetries, "2", keyRetryDefer, "1")...)
+			restore(t, k)
+			stub.Stop()
+			b := asFetched(numbers(0, 3))
+			for n := range 3 {
+				if err := k.Write(t.Context(), b); fault.Is(err, fault.Retry) != (n < 2) || err == nil {
+					t.Errorf("attempt %d: %v", n, err)
+				}
+			}
+			if err := stub.Restart(); err != nil {
+				t.Fatal(err)
+			}
+			wantState(t, stub, "", 0)
+		})
+	}
+}
+
+// TestKeyless refuses a change event of a table without a primary key where only the
+// _id tells documents apart, and takes it in a transaction.
+func TestKeyless(t *testing.T) {
+	event := `{"op":"c","after":{"n":1}}`
+	for mode, marked := range map[string]string{exactlyTransact: "", exactlyIdempotent: "0:" + codeNotConvergent} {
+		t.Run(mode, func(t *testing.T) {
+			stub := startSet(t)
+			k := openKeeper(t, stub.URI(), mode, keyCDC, pkg+"cdc.debezium.rdbms.postgres.PostgresHandler", keyTolerance, "all", keyDeadLetters, "dead")
+			restore(t, k)
+			b := asFetched(texts(0, event))
+			b.Records[0].Key = data.ValueCell(data.OfString(`{}`), nil)
+			if got := put(t, k, b); got != marked {
+				t.Errorf("marked %q, want %q", got, marked)
+			}
+			if got := positions(stub); got != at(1) {
+				t.Error(got)
+			}
+		})
+	}
+}
+
 // TestOrphan leaves a transaction open, as a killed task does: its successor ends it
 // and need not wait.
 func TestOrphan(t *testing.T) {

@@ -129,7 +129,7 @@ func (k *keeper) transact(ctx context.Context, b *data.Batch, moves []move) erro
 		begun := time.Now()
 		err := k.try(ctx, moves)
 		if err == nil {
-			k.committed(ctx, begun)
+			k.committed(ctx, before, begun)
 			return nil
 		}
 		k.undo(before)
@@ -224,18 +224,16 @@ func (k *keeper) undo(before []int) {
 }
 
 // committed counts the bulk writes of a transaction, and lets their rate limits act.
-func (k *keeper) committed(ctx context.Context, begun time.Time) {
+func (k *keeper) committed(ctx context.Context, tried []int, begun time.Time) {
 	took := time.Since(begun)
+	for _, i := range tried {
+		if m := &k.plan.list[i]; m.state == pending {
+			m.state = done // the transaction was there already
+		}
+	}
+	k.work.Written += int64(len(tried))
 	for i := range k.plan.chunks {
 		c := &k.plan.chunks[i]
-		for n := c.from; n < c.to; n++ {
-			if m := &k.plan.list[n]; m.state == pending {
-				m.state = done // the transaction was there already
-			}
-			if k.plan.list[n].state == done {
-				k.work.Written++
-			}
-		}
 		k.work.GoodWrites.Add(took / time.Duration(len(k.plan.chunks)))
 		if c.topic.limiter.due() {
 			_ = pause(ctx, c.topic.limiter.wait) // interrupted: the batch is written all the same
