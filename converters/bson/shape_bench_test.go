@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"culvert/converters"
+	jsonconv "culvert/converters/json"
 	"culvert/data"
 )
 
@@ -19,6 +21,15 @@ func wide(n int) []byte {
 
 func deep(n int) []byte {
 	return []byte(strings.Repeat(`{"level":[`, n) + "1" + strings.Repeat("]}", n))
+}
+
+// typed is deep in an envelope: structs in arrays in structs.
+func typed(n int) []byte {
+	schema := `{"type":"int64"}`
+	for range n {
+		schema = `{"type":"struct","fields":[{"field":"level","type":"array","items":` + schema + `}]}`
+	}
+	return []byte(`{"schema":` + schema + `,"payload":` + string(deep(n)) + `}`)
 }
 
 // BenchmarkShapes shows that twice the fields, or twice the levels, cost twice the
@@ -48,6 +59,23 @@ func BenchmarkShapes(b *testing.B) {
 				}
 			}
 			perPart(b)
+		})
+	}
+	for _, n := range []int{50, 100, 200} {
+		f, err := jsonconv.New(nil, converters.Value)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprintf("depth=%d/envelope", n), func(b *testing.B) {
+			conv, raw := f.For("t"), typed(n)
+			var a data.Arena
+			for b.Loop() {
+				a.Reset()
+				if _, _, err := conv.Decode(raw, &a); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/part")
 		})
 	}
 }

@@ -13,38 +13,42 @@ func (c *Converter) named(key *data.Schema) bool {
 }
 
 // entry reads {"key": …, "value": …} and pushes the pair.
-func (c *Converter) entry(b []byte, i, depth int, s *data.Schema, a *data.Arena) error {
+func (c *Converter) entry(b []byte, i, depth int, s *data.Schema, a *data.Arena) (int, error) {
 	if b[i] != '{' {
-		return dataError("Found invalid map entry instead of object: %s", nodeType(b, i))
+		return 0, dataError("Found invalid map entry instead of object: %s", nodeType(b, i))
 	}
-	at := [2]int{-1, -1}
+	parts := [2]*data.Schema{s.Key, s.Elem}
+	pair := [2]data.Value{s.Key.DefaultOr(data.Value{}), s.Elem.DefaultOr(data.Value{})}
+	var bad [2]error // a wrong number of members comes before them
 	n := 0
-	if _, err := lex.Members(b, i, depth+1, func(k0, k1, v0, _ int, escaped bool) error {
+	end, err := lex.Members(b, i, depth+1, func(k0, k1, v int, escaped bool) (end int, err error) {
 		n++
+		j := -1
 		switch string(c.name(b[k0:k1], escaped)) {
 		case "key":
-			at[0] = v0
+			j = 0
 		case "value":
-			at[1] = v0
+			j = 1
 		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	if n != 2 {
-		return dataError("Found invalid map entry, expected length 2 but found :%d", n)
-	}
-	for j, part := range [2]*data.Schema{s.Key, s.Elem} {
-		v := part.DefaultOr(data.Value{})
-		if at[j] >= 0 {
-			var err error
-			if v, _, err = c.typed(b, at[j], depth+2, part, a); err != nil {
-				return err
+		if j >= 0 {
+			if pair[j], end, bad[j] = c.typed(b, v, depth+2, parts[j], a); bad[j] == nil {
+				return end, nil
 			}
 		}
-		c.stack = append(c.stack, v)
+		return lex.Skip(b, v, depth+2)
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case n != 2:
+		return 0, dataError("Found invalid map entry, expected length 2 but found :%d", n)
+	case bad[0] != nil:
+		return 0, bad[0]
+	case bad[1] != nil:
+		return 0, bad[1]
 	}
-	return nil
+	c.stack = append(c.stack, pair[0], pair[1])
+	return end, nil
 }
 
 // pairKey writes an entry up to its value.
@@ -83,6 +87,9 @@ func (c *Converter) oneOf(b []byte, i, depth int, s *data.Schema, a *data.Arena)
 		return data.Value{}, 0, lex.TooDeep(i)
 	}
 	end, err := lex.Skip(b, i, depth)
+	if err == nil {
+		err = c.look(end - i)
+	}
 	if err != nil {
 		return data.Value{}, 0, err
 	}
@@ -147,11 +154,16 @@ func (c *Converter) matching(b []byte, i int, s *data.Schema) (int, error) {
 		return 0, nil
 	}
 	n, end := c.count(b, i, s)
-	if c.looked += end - i; c.looked > 64*c.most {
-		return 0, dataError("The record has too many unions within unions").
+	return n, c.look(end - i)
+}
+
+// look counts bytes that are looked at to choose among the types of unions.
+func (c *Converter) look(n int) error {
+	if c.looked += n; c.looked > 64*c.most {
+		return dataError("The record has too many unions within unions").
 			WithFix("Give the alternatives of oneOf in the JSON schema a simple type, or nest them less.")
 	}
-	return n, nil
+	return nil
 }
 
 // count is matching for an object at i that has been checked; end is behind it.

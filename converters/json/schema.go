@@ -26,64 +26,83 @@ func (c *Converter) schemaFor(text []byte) (*data.Schema, error) {
 }
 
 func (c *Converter) parseSchema(text []byte) (*data.Schema, error) {
-	if _, err := lex.Skip(text, 0, 0); err != nil {
+	n, _, err := tree(text, lex.Space(text, 0), 0)
+	if err != nil {
 		return nil, err
 	}
-	return c.schema(text, 0)
+	return c.schema(n, 0)
 }
 
-// node is the text of a JSON value, without white space around it; nil is missing.
-type node []byte
-
-func (n node) is(first byte) bool { return len(n) > 0 && n[0] == first }
-func (n node) null() bool         { return n.is('n') }
-
-func (n node) text() string {
-	if _, escaped, err := lex.String(n, 0); err == nil && escaped {
-		return string(lex.Unescape(nil, n[1:len(n)-1]))
-	}
-	return string(n[1 : len(n)-1])
+// node is a JSON value; the zero node is missing.
+type node struct {
+	json    []byte // without white space around it
+	members []member
+	items   []node
 }
-
-func (n node) integer() (int64, bool) {
-	if len(n) == 0 || n[0] != '-' && n[0]-'0' > 9 {
-		return 0, false
-	}
-	if _, float, err := lex.Number(n, 0); err != nil || float {
-		return 0, false
-	}
-	return lex.Int(n)
-}
-
-// object is the members of a JSON object in order.
-type object []member
 
 type member struct {
 	name  string
 	value node
 }
 
-func members(n node) object {
-	if !n.is('{') {
-		return nil
+// tree reads the value at i, with all that is in it: one pass, however deep it is.
+func tree(b []byte, i, depth int) (n node, end int, err error) {
+	switch {
+	case i < len(b) && b[i] == '{':
+		end, err = lex.Members(b, i, depth, func(k0, k1, v int, escaped bool) (int, error) {
+			value, end, err := tree(b, v, depth+1)
+			name := b[k0:k1]
+			if escaped {
+				name = lex.Unescape(nil, name)
+			}
+			n.members = append(n.members, member{string(name), value})
+			return end, err
+		})
+	case i < len(b) && b[i] == '[':
+		end, err = lex.Items(b, i, depth, func(v int) (int, error) {
+			item, end, err := tree(b, v, depth+1)
+			n.items = append(n.items, item)
+			return end, err
+		})
+	default:
+		end, err = lex.Skip(b, i, depth)
 	}
-	var o object
-	// The text has been checked as a whole, so that an error cannot occur here.
-	_, _ = lex.Members(n, 0, 0, func(k0, k1, v0, v1 int, _ bool) error {
-		o = append(o, member{node(n[k0-1 : k1+1]).text(), node(n[v0:v1])})
-		return nil
-	})
-	return o
+	if err == nil {
+		n.json = b[i:end]
+	}
+	return n, end, err
+}
+
+func (n node) is(first byte) bool { return len(n.json) > 0 && n.json[0] == first }
+func (n node) null() bool         { return n.is('n') }
+func (n node) missing() bool      { return n.json == nil }
+
+func (n node) text() string {
+	text := n.json[1 : len(n.json)-1]
+	if _, escaped, err := lex.String(n.json, 0); err == nil && escaped {
+		return string(lex.Unescape(nil, text))
+	}
+	return string(text)
+}
+
+func (n node) integer() (int64, bool) {
+	if n.missing() || n.json[0] != '-' && n.json[0]-'0' > 9 {
+		return 0, false
+	}
+	if _, float, err := lex.Number(n.json, 0); err != nil || float {
+		return 0, false
+	}
+	return lex.Int(n.json)
 }
 
 // get returns the last member of that name.
-func (o object) get(name string) node {
-	for i := len(o) - 1; i >= 0; i-- {
-		if o[i].name == name {
-			return o[i].value
+func (n node) get(name string) node {
+	for i := len(n.members) - 1; i >= 0; i-- {
+		if n.members[i].name == name {
+			return n.members[i].value
 		}
 	}
-	return nil
+	return node{}
 }
 
 var kinds = map[string]data.Kind{
@@ -102,14 +121,13 @@ var typeTexts = func() map[data.Kind]string {
 
 // schema is JsonConverter.asConnectSchema.
 func (c *Converter) schema(n node, depth int) (*data.Schema, error) {
-	if n = n[lex.Space(n, 0):]; n.null() {
+	if n.null() {
 		return nil, nil
 	}
 	if depth > lex.MaxDepth {
 		return nil, lex.TooDeep(0)
 	}
-	o := members(n)
-	t := o.get("type")
+	t := n.get("type")
 	if !t.is('"') {
 		return nil, dataError("Schema must contain 'type' field")
 	}
@@ -118,28 +136,28 @@ func (c *Converter) schema(n node, depth int) (*data.Schema, error) {
 		return nil, dataError("Unknown schema type: %s", t.text())
 	}
 	s := &data.Schema{Kind: base}
-	if err := c.parts(s, o, depth); err != nil {
+	if err := c.parts(s, n, depth); err != nil {
 		return nil, err
 	}
-	s.Optional = o.get("optional").is('t')
-	if name := o.get("name"); name.is('"') {
+	s.Optional = n.get("optional").is('t')
+	if name := n.get("name"); name.is('"') {
 		s.Name = name.text()
 		s.Kind = data.LogicalKind(base, s.Name)
 	}
-	if v, ok := o.get("version").integer(); ok {
+	if v, ok := n.get("version").integer(); ok {
 		s.Version = int32(v)
 	}
-	if doc := o.get("doc"); doc.is('"') {
+	if doc := n.get("doc"); doc.is('"') {
 		s.Doc = doc.text()
 	}
-	for _, p := range members(o.get("parameters")) {
+	for _, p := range n.get("parameters").members {
 		if !p.value.is('"') {
 			return nil, dataError("Schema parameters must have string values.")
 		}
 		s.Params = append(s.Params, data.Param{Name: p.name, Value: p.value.text()})
 	}
-	if d := o.get("default"); d != nil {
-		v, _, err := c.typed(d, 0, 0, s, nil)
+	if d := n.get("default"); !d.missing() {
+		v, _, err := c.typed(d.json, 0, 0, s, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -150,21 +168,21 @@ func (c *Converter) schema(n node, depth int) (*data.Schema, error) {
 }
 
 // parts reads what a composite schema is made of.
-func (c *Converter) parts(s *data.Schema, o object, depth int) error {
+func (c *Converter) parts(s *data.Schema, n node, depth int) error {
 	var err error
 	switch s.Kind {
 	case data.Array:
-		items := o.get("items")
-		if items == nil || items.null() {
+		items := n.get("items")
+		if items.missing() || items.null() {
 			return dataError("Array schema did not specify the element type")
 		}
 		s.Elem, err = c.schema(items, depth+1)
 	case data.Map:
-		keys, vals := o.get("keys"), o.get("values")
-		if keys == nil {
+		keys, vals := n.get("keys"), n.get("values")
+		if keys.missing() {
 			return dataError("Map schema did not specify the key type")
 		}
-		if vals == nil {
+		if vals.missing() {
 			return dataError("Map schema did not specify the value type")
 		}
 		if s.Key, err = c.schema(keys, depth+1); err != nil {
@@ -180,7 +198,7 @@ func (c *Converter) parts(s *data.Schema, o object, depth int) error {
 			return builderError("valueSchema cannot be null.")
 		}
 	case data.Struct:
-		return c.fields(s, o.get("fields"), depth)
+		return c.fields(s, n.get("fields"), depth)
 	}
 	return err
 }
@@ -190,9 +208,8 @@ func (c *Converter) fields(s *data.Schema, list node, depth int) error {
 		return dataError("Struct schema's \"fields\" argument is not an array.")
 	}
 	names := map[string]bool{}
-	_, err := lex.Items(list, 0, 0, func(v0, v1 int) error {
-		n := node(list[v0:v1])
-		name := members(n).get("field")
+	for _, n := range list.items {
+		name := n.get("field")
 		if !name.is('"') {
 			return dataError("Struct schema's field name not specified properly")
 		}
@@ -209,10 +226,9 @@ func (c *Converter) fields(s *data.Schema, list node, depth int) error {
 		}
 		names[text] = true
 		s.Fields = append(s.Fields, data.Field{Name: text, Schema: f})
-		return nil
-	})
+	}
 	s.Index()
-	return err
+	return nil
 }
 
 func builderError(text string) error {

@@ -26,31 +26,50 @@ func (c *Converter) envelope(b []byte, a *data.Arena) (data.Value, *data.Schema,
 		}
 		return data.Value{}, nil, noEnvelope()
 	}
-	var schema, payload []byte
-	others := false
-	_, err := lex.Members(b, i, 0, func(k0, k1, v0, v1 int, escaped bool) error {
-		switch string(c.name(b[k0:k1], escaped)) {
-		case "schema":
-			schema = b[v0:v1]
-		case "payload":
-			payload = b[v0:v1]
-		default:
-			others = true
-		}
-		return nil
-	})
+	e, err := c.split(b, i)
 	if err != nil {
 		return data.Value{}, nil, asRecordError(err)
 	}
-	if schema == nil || payload == nil || others {
+	if !e.whole {
 		return data.Value{}, nil, noEnvelope()
 	}
-	s, err := c.schemaFor(schema)
+	s, err := c.schemaFor(e.schema)
 	if err != nil {
 		return data.Value{}, nil, err
 	}
-	v, err := c.root(payload, s, a)
+	v, err := c.root(e.payload, s, a)
 	return v, s, err
+}
+
+// enveloped are the parts of an envelope.
+type enveloped struct {
+	schema, payload []byte
+	begin           int  // where the payload begins
+	ordered         bool // the schema stands before the payload
+	whole           bool // both are there, and nothing else
+}
+
+// split checks the envelope at i, to its end, and finds its parts.
+func (c *Converter) split(b []byte, i int) (enveloped, error) {
+	e := enveloped{whole: true}
+	_, err := lex.Members(b, i, 0, func(k0, k1, v int, escaped bool) (int, error) {
+		end, err := lex.Skip(b, v, 1)
+		if err != nil {
+			return 0, err
+		}
+		switch string(c.name(b[k0:k1], escaped)) {
+		case "schema":
+			e.schema = b[v:end]
+			e.ordered = e.payload == nil
+		case "payload":
+			e.payload, e.begin = b[v:end], v
+		default:
+			e.whole = false
+		}
+		return end, nil
+	})
+	e.whole = e.whole && e.schema != nil && e.payload != nil
+	return e, err
 }
 
 func noEnvelope() error {
@@ -73,7 +92,14 @@ func (c *Converter) root(b []byte, s *data.Schema, a *data.Arena) (data.Value, e
 		return c.null(s)
 	}
 	v, _, err := c.typed(b, i, 0, s, a)
-	return v, asRecordError(err)
+	if err == nil {
+		return v, nil
+	}
+	// Java parses the whole text before it looks at what it means.
+	if _, broken := lex.Skip(b, i, 0); broken != nil {
+		err = broken
+	}
+	return data.Value{}, asRecordError(err)
 }
 
 // null is what a null or a missing member of schema s becomes.
@@ -348,10 +374,10 @@ func logicalNumber(text []byte, float bool, s *data.Schema) (data.Value, error) 
 
 func (c *Converter) typedArray(b []byte, i, depth int, s *data.Schema, a *data.Arena) (data.Value, int, error) {
 	start := len(c.stack)
-	push := func(v0, v1 int) error {
-		v, _, err := c.typed(b, v0, depth+1, s.Elem, a)
-		c.stack = append(c.stack, v)
-		return err
+	push := func(v int) (int, error) {
+		elem, end, err := c.typed(b, v, depth+1, s.Elem, a)
+		c.stack = append(c.stack, elem)
+		return end, err
 	}
 	var end int
 	var err error
@@ -359,7 +385,7 @@ func (c *Converter) typedArray(b []byte, i, depth int, s *data.Schema, a *data.A
 	case i < len(b) && b[i] == '[':
 		end, err = lex.Items(b, i, depth, push)
 	case i < len(b) && b[i] == '{': // Java iterates over the members' values
-		end, err = lex.Members(b, i, depth, func(_, _, v0, v1 int, _ bool) error { return push(v0, v1) })
+		end, err = lex.Members(b, i, depth, func(_, _, v int, _ bool) (int, error) { return push(v) })
 	default:
 		var v data.Value
 		if v, end, err = c.plain(b, i, depth, a); err == nil {
@@ -380,14 +406,14 @@ func (c *Converter) namedMap(b []byte, i, depth int, s *data.Schema, a *data.Are
 		return data.Value{}, 0, dataError("Maps with string fields should be encoded as JSON objects, but found %s", nodeType(b, i))
 	}
 	start := len(c.stack)
-	end, err := lex.Members(b, i, depth, func(k0, k1, v0, _ int, escaped bool) error {
+	end, err := lex.Members(b, i, depth, func(k0, k1, v int, escaped bool) (int, error) {
 		text := b[k0:k1]
 		if escaped {
 			text = lex.Unescape(a.Bytes(len(text)), text)
 		}
-		v, _, err := c.typed(b, v0, depth+1, s.Elem, a)
-		c.stack = append(c.stack, data.OfText(text), v)
-		return err
+		elem, end, err := c.typed(b, v, depth+1, s.Elem, a)
+		c.stack = append(c.stack, data.OfText(text), elem)
+		return end, err
 	})
 	if err != nil {
 		return data.Value{}, 0, err
@@ -405,39 +431,50 @@ func (c *Converter) pairMap(b []byte, i, depth int, s *data.Schema, a *data.Aren
 		return data.Value{}, 0, dataError("Maps with non-string fields should be encoded as JSON array of tuples, but found %s", nodeType(b, i))
 	}
 	start := len(c.stack)
-	end, err := lex.Items(b, i, depth, func(v0, _ int) error {
+	end, err := lex.Items(b, i, depth, func(v int) (int, error) {
 		if c.union != nil {
-			return c.entry(b, v0, depth, s, a)
+			return c.entry(b, v, depth, s, a)
 		}
-		if b[v0] != '[' {
-			return dataError("Found invalid map entry instead of array tuple: %s", nodeType(b, v0))
-		}
-		var parts [2]int
-		n := 0
-		if _, err := lex.Items(b, v0, depth+1, func(p0, _ int) error {
-			if n < len(parts) {
-				parts[n] = p0
-			}
-			n++
-			return nil
-		}); err != nil {
-			return err
-		}
-		if n != len(parts) {
-			return dataError("Found invalid map entry, expected length 2 but found :%d", n)
-		}
-		k, _, err := c.typed(b, parts[0], depth+2, s.Key, a)
-		if err != nil {
-			return err
-		}
-		v, _, err := c.typed(b, parts[1], depth+2, s.Elem, a)
-		c.stack = append(c.stack, k, v)
-		return err
+		return c.tuple(b, v, depth, s, a)
 	})
 	if err != nil {
 		return data.Value{}, 0, err
 	}
 	return data.OfMap(lastOfEach(c.pop(start, a))), end, nil
+}
+
+// tuple reads [key, value] and pushes the pair.
+func (c *Converter) tuple(b []byte, i, depth int, s *data.Schema, a *data.Arena) (int, error) {
+	if b[i] != '[' {
+		return 0, dataError("Found invalid map entry instead of array tuple: %s", nodeType(b, i))
+	}
+	var parts [2]data.Value
+	var bad error // the first; a wrong number of parts comes before it
+	n := 0
+	end, err := lex.Items(b, i, depth+1, func(v int) (int, error) {
+		if n++; n > len(parts) || bad != nil {
+			return lex.Skip(b, v, depth+2)
+		}
+		part := s.Key
+		if n == len(parts) {
+			part = s.Elem
+		}
+		var end int
+		if parts[n-1], end, bad = c.typed(b, v, depth+2, part, a); bad != nil {
+			return lex.Skip(b, v, depth+2)
+		}
+		return end, nil
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case n != len(parts):
+		return 0, dataError("Found invalid map entry, expected length 2 but found :%d", n)
+	case bad != nil:
+		return 0, bad
+	}
+	c.stack = append(c.stack, parts[0], parts[1])
+	return end, nil
 }
 
 // lastOfEach drops pairs whose key comes again later, as in a Java map.
@@ -486,22 +523,22 @@ func (c *Converter) structure(b []byte, i, depth int, s *data.Schema, a *data.Ar
 	}
 	fields := a.Values(len(s.Fields))
 	next := 0 // members mostly come in the order of the schema
-	end, err := lex.Members(b, i, depth, func(k0, k1, v0, _ int, escaped bool) error {
+	end, err := lex.Members(b, i, depth, func(k0, k1, v int, escaped bool) (int, error) {
 		name := c.name(b[k0:k1], escaped)
 		f := next
 		if f >= len(s.Fields) || s.Fields[f].Name != string(name) {
 			if f = s.FieldIndex(string(name)); f < 0 {
-				return nil
+				return lex.Skip(b, v, depth+1)
 			}
 		}
 		next = f + 1
-		if b[v0] == 'n' && c.union == nil {
+		if b[v] == 'n' && c.union == nil {
 			fields[f] = data.Value{}
-			return nil
+			return lex.Literal(b, v, "null")
 		}
-		v, _, err := c.typed(b, v0, depth+1, s.Fields[f].Schema, a)
-		fields[f] = v
-		return inField(err, s.Fields[f].Name)
+		member, end, err := c.typed(b, v, depth+1, s.Fields[f].Schema, a)
+		fields[f] = member
+		return end, inField(err, s.Fields[f].Name)
 	})
 	if err != nil {
 		return data.Value{}, 0, err

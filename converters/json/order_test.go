@@ -1,0 +1,43 @@
+package json
+
+import (
+	"strings"
+	"testing"
+
+	"culvert/data"
+	"culvert/fault"
+)
+
+// TestErrorOrder: each value is read once, and still the errors come as in Java, which
+// parses the whole text first, and counts an entry's parts before it reads them.
+func TestErrorOrder(t *testing.T) {
+	content := `{"type":"struct","fields":[{"field":"a","type":"int32"},{"field":"m","type":"map","optional":true,` +
+		`"keys":{"type":"int32"},"values":{"type":"string"}}]}`
+	f, err := New(map[string]string{"schema.content": content}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := f.For("t")
+	for _, test := range []struct{ raw, want string }{
+		{`{"a":"x","b":[1,}`, "serialization error"},
+		{`{"a":"x","b":[1]}`, "does not fit the type"},
+		{`{"m":[["x","y",1]],"a":1}`, "expected length 2 but found :3"},
+		{`{"m":[["x"]],"a":1}`, "expected length 2 but found :1"},
+		{`{"m":[["x",1]],"a":1}`, `The value "x" does not fit`},
+		{`{"m":[[1,1]],"a":1}`, `The value 1 does not fit`},
+		{`{"m":[["x",1,}]],"a":1}`, "serialization error"},
+		{`{"a":nul}`, "serialization error"},
+		{`{"a":`, "serialization error"},
+	} {
+		_, _, err := c.Decode([]byte(test.raw), nil)
+		if !fault.Is(err, fault.Record) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q", test.raw, err, test.want)
+		}
+	}
+	v, _, err := c.Decode([]byte(`{"x":{"y":[{}]},"m":[[1,"one"],[2,"two"],[1,"eins"]],"a":7}`), &data.Arena{})
+	want := data.OfStruct([]data.Value{data.OfInt32(7), data.OfMap([]data.Value{
+		data.OfInt32(1), data.OfString("eins"), data.OfInt32(2), data.OfString("two")})})
+	if err != nil || !v.Equal(want) {
+		t.Errorf("%v, %v", v, err)
+	}
+}
