@@ -24,13 +24,6 @@ type Converter interface {
 	Encode(dst []byte, v data.Value, s *data.Schema) ([]byte, error)
 }
 
-// Transcoder turns wire bytes straight into another format, with no data.Value
-// made between. Errors as for Converter.
-type Transcoder interface {
-	// Append appends the document made from raw to dst.
-	Append(dst, raw []byte) ([]byte, error)
-}
-
 // Side is the half of a record that a converter is for.
 type Side uint8
 

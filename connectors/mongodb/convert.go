@@ -27,32 +27,8 @@ type decodeError struct {
 func (e *decodeError) Error() string { return e.err.Error() }
 func (e *decodeError) Unwrap() error { return e.err }
 
-// transcoders are the direct routes from wire bytes to documents, by the decoder
-// that the bytes are for.
-type transcoders struct {
-	last  data.Decoder
-	route converters.Transcoder // of last; nil: there is none
-	all   map[data.Decoder]converters.Transcoder
-}
-
-// maxRoutes bounds the memory for decoders that a task no longer has.
-const maxRoutes = 256
-
-func (t *transcoders) of(dec data.Decoder) converters.Transcoder {
-	if dec == t.last && t.all != nil {
-		return t.route
-	}
-	route, ok := t.all[dec]
-	if !ok {
-		if t.all == nil || len(t.all) >= maxRoutes {
-			t.all = map[data.Decoder]converters.Transcoder{}
-		}
-		route, _ = bson.For(dec)
-		t.all[dec] = route
-	}
-	t.last, t.route = dec, route
-	return route
-}
+// transcoders are the direct routes from wire bytes to documents.
+type transcoders struct{ routes converters.Routes }
 
 // appendCell appends the document that the cell stands for to dst; ok is false for
 // null. Errors: *decodeError if the converter cannot read the cell, else a record
@@ -62,16 +38,12 @@ func (t *transcoders) appendCell(dst []byte, c *data.Cell, a *data.Arena, name s
 	if name == "key" {
 		stage = data.StageKeyConverter
 	}
-	if raw, dec, wire := c.Wire(); wire && raw != nil && dec != nil {
-		if route := t.of(dec); route != nil {
-			out, err := route.Append(dst, raw)
-			if err == nil {
-				return out, true, nil
-			}
-			if !errors.Is(err, bson.ErrIndirect) {
-				return dst, false, &decodeError{stage, err}
-			}
-		}
+	direct, err := t.routes.Append(dst, c, bson.For)
+	if err == nil {
+		return direct, true, nil
+	}
+	if !errors.Is(err, converters.ErrIndirect) {
+		return dst, false, &decodeError{stage, err}
 	}
 	v, s, err := c.Value(a)
 	if err != nil {

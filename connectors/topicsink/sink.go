@@ -19,6 +19,8 @@ type Sink struct {
 
 	key, value converters.Converter
 	header     converters.Converter // made when a header needs it
+	// How the bytes of keys and values go straight into those of the output.
+	keys, values routes
 
 	// named are the schemas of values under the name that they get.
 	named map[*data.Schema]*data.Schema
@@ -47,6 +49,8 @@ func Open(ctx context.Context, env connectors.Env, task map[string]string) (*Sin
 		}
 		*half.conv = f.For(c.topic)
 	}
+	s.keys.to(s.key, nil)
+	s.values.to(s.value, s.rename)
 	// Early, so that whoever reads the output finds it before the first row comes.
 	if err := s.ensure(ctx); err != nil && !isMissing(err) {
 		return nil, err
@@ -121,9 +125,9 @@ func (s *Sink) Encode(ctx context.Context, b *data.Batch, out []data.Message) ([
 		m := data.Message{Topic: s.c.topic, Partition: -1, Offset: -1, Timestamp: r.Timestamp}
 		stage := data.StageKeyConverter
 		var err error
-		if m.Key, buf, err = s.cell(s.key, &r.Key, b.Arena, buf, nil); err == nil {
+		if m.Key, buf, err = s.keys.append(&r.Key, b.Arena, buf); err == nil {
 			stage = data.StageValueConverter
-			if m.Value, buf, err = s.cell(s.value, &r.Value, b.Arena, buf, s.rename); err == nil {
+			if m.Value, buf, err = s.values.append(&r.Value, b.Arena, buf); err == nil {
 				stage = data.StageHeaderConverter
 				m.Headers, err = s.headers(r.Headers, b.Arena)
 			}
@@ -140,23 +144,6 @@ func (s *Sink) Encode(ctx context.Context, b *data.Batch, out []data.Message) ([
 	}
 	s.size = total
 	return out, nil
-}
-
-// cell encodes a key or a value to the end of buf.
-func (s *Sink) cell(c converters.Converter, cell *data.Cell, a *data.Arena, buf []byte, rename func(*data.Schema) *data.Schema) (wire, rest []byte, err error) {
-	v, schema, err := cell.Value(a)
-	if err != nil {
-		return nil, buf, err
-	}
-	if rename != nil {
-		schema = rename(schema)
-	}
-	start := len(buf)
-	end, err := c.Encode(buf, v, schema)
-	if err != nil || end == nil {
-		return nil, buf, err
-	}
-	return end[start:len(end):len(end)], end, nil
 }
 
 // rename gives the record schema of a value the name of the output.

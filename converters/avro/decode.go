@@ -20,14 +20,19 @@ type decoder struct {
 // decode reads one value of type n from b. Like Java's reader it does not mind
 // bytes that are left.
 func (d *decoder) decode(b []byte, n *Node, a *data.Arena) (data.Value, error) {
-	d.Cursor = NewCursor(b)
-	d.arena, d.bad, d.made, d.stack = a, nil, 0, d.stack[:0]
+	d.begin(b, a)
 	v := d.value(n, 0)
 	d.arena, d.b = nil, nil
 	if d.err != nil {
 		return data.Value{}, d.err
 	}
 	return v, d.bad
+}
+
+// begin prepares for a record.
+func (d *decoder) begin(b []byte, a *data.Arena) {
+	d.Cursor = NewCursor(b)
+	d.arena, d.bad, d.made, d.stack = a, nil, 0, d.stack[:0]
 }
 
 func (d *decoder) refuse(err error) data.Value {
@@ -128,11 +133,19 @@ func (d *decoder) valid(b []byte) []byte {
 	return b
 }
 
-// newValues takes n values from the arena. What a record may take is bounded by its
-// size, because wide unions and records of nulls need few bytes.
-func (d *decoder) newValues(n int) []data.Value {
+// take counts n values; false: there are too many. What a record may take is bounded
+// by its size, because wide unions and records of nulls need few bytes.
+func (d *decoder) take(n int) bool {
 	if d.made += n; d.made > 1<<20+64*len(d.b) {
 		d.Fail("more than %d values", d.made-n)
+		return false
+	}
+	return true
+}
+
+// newValues takes n values from the arena.
+func (d *decoder) newValues(n int) []data.Value {
+	if !d.take(n) {
 		n = 0
 	}
 	return d.arena.Values(n)

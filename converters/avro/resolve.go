@@ -153,8 +153,7 @@ func branchFor(from, to *Node) int {
 
 // decode reads one value, written as r.from, as r.to.
 func (r *resolution) decode(d *decoder, b []byte, a *data.Arena) (data.Value, error) {
-	d.Cursor = NewCursor(b)
-	d.arena, d.bad, d.made, d.stack = a, nil, 0, d.stack[:0]
+	d.begin(b, a)
 	var v data.Value
 	if r.from.Type == Bytes { // the payload of schema bytes has no length
 		v = r.binary(d, r.from, r.to, b)

@@ -3,8 +3,10 @@ package bson
 import (
 	"unicode/utf8"
 
+	"culvert/converters"
 	"culvert/converters/avro"
 	"culvert/data"
+	"culvert/data/values"
 )
 
 // avroDocuments makes documents of Avro records. Each writer schema is compiled
@@ -14,7 +16,7 @@ type avroDocuments struct {
 	last     *avro.Writer
 	program  *op // of last; nil: indirect
 	programs map[*avro.Writer]*op
-	names    names
+	names    values.Distinct
 }
 
 func newAvroDocuments(c *avro.Converter) *avroDocuments {
@@ -44,13 +46,13 @@ func (t *avroDocuments) Append(dst, raw []byte) ([]byte, error) {
 		t.last, t.program = w, p
 	}
 	if t.program == nil {
-		return dst, ErrIndirect
+		return dst, converters.ErrIndirect
 	}
-	t.names.spans = t.names.spans[:0]
+	t.names.Reset()
 	c := avro.NewCursor(body)
 	out, ok := t.document(dst, &c, t.program, 0)
 	if !ok || c.Err() != nil {
-		return dst, ErrIndirect
+		return dst, converters.ErrIndirect
 	}
 	return out, nil
 }
@@ -372,7 +374,7 @@ func (t *avroDocuments) mapping(dst []byte, c *avro.Cursor, p *op, depth int) (_
 	if depth > deepest {
 		return dst, false
 	}
-	mark := len(t.names.spans)
+	mark := t.names.Mark()
 	dst, start := open(dst)
 	for count := c.Block(1 + p.least); count > 0; count = c.Block(1 + p.least) {
 		for ; count > 0; count-- {
@@ -382,17 +384,16 @@ func (t *avroDocuments) mapping(dst []byte, c *avro.Cursor, p *op, depth int) (_
 			}
 			at := len(dst)
 			dst = append(append(append(dst, p.elem.kind), name...), 0)
-			t.names.spans = append(t.names.spans, span{int32(at + 1), int32(len(dst) - 1)})
+			t.names.Add(at+1, len(dst)-1)
 			head := dst[at:]
 			if dst, ok = t.element(dst[:at], c, head, p.elem, depth); !ok || c.Err() != nil {
 				return dst, false
 			}
 		}
 	}
-	if !t.names.distinct(dst, mark) {
+	if !t.names.Since(dst, mark) {
 		return dst, false
 	}
-	t.names.spans = t.names.spans[:mark]
 	return closeAt(dst, start), true
 }
 

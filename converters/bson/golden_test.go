@@ -88,7 +88,7 @@ func bothRoutes(t testing.TB, conv converters.Converter, direct converters.Trans
 	t.Helper()
 	prefix := []byte("prefix")
 	got, err := direct.Append(bytes.Clone(prefix), raw)
-	if err != nil && err != bson.ErrIndirect {
+	if err != nil && err != converters.ErrIndirect {
 		t.Fatalf("%q: %v", raw, err)
 	}
 	if err != nil {
@@ -164,7 +164,7 @@ func TestNoRoute(t *testing.T) {
 	}
 	_, direct := jsonBoth(t)
 	for _, raw := range []string{"", "5", "null", `{"a":1,"a":2}`, `{"a":12345678901234567890}`, "{\"a\\u0000b\":1}", `{"a":"` + "\xff" + `"}`} {
-		if _, err := direct.Append(nil, []byte(raw)); err != bson.ErrIndirect {
+		if _, err := direct.Append(nil, []byte(raw)); err != converters.ErrIndirect {
 			t.Errorf("%q: %v, want ErrIndirect", raw, err)
 		}
 	}

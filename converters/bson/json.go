@@ -3,25 +3,27 @@ package bson
 import (
 	"bytes"
 
+	"culvert/converters"
 	"culvert/converters/json/lex"
+	"culvert/data/values"
 )
 
 // jsonDocuments makes documents of plain JSON: integers become int64, as the
 // Java Long that JsonConverter makes of them.
 type jsonDocuments struct {
-	names names
+	names values.Distinct
 }
 
 // Append implements converters.Transcoder.
 func (t *jsonDocuments) Append(dst, raw []byte) ([]byte, error) {
 	i := lex.Space(raw, 0)
 	if i >= len(raw) || raw[i] != '{' {
-		return dst, ErrIndirect
+		return dst, converters.ErrIndirect
 	}
-	t.names.spans = t.names.spans[:0]
+	t.names.Reset()
 	out, end := t.object(dst, raw, i+1, 0)
 	if end < 0 {
-		return dst, ErrIndirect
+		return dst, converters.ErrIndirect
 	}
 	return out, nil
 }
@@ -32,7 +34,7 @@ func (t *jsonDocuments) object(dst, b []byte, i, depth int) (_ []byte, end int) 
 	if depth >= lex.MaxDepth {
 		return dst, -1
 	}
-	mark := len(t.names.spans)
+	mark := t.names.Mark()
 	dst, start := open(dst)
 	i = lex.Space(b, i)
 	if i < len(b) && b[i] == '}' {
@@ -46,7 +48,7 @@ func (t *jsonDocuments) object(dst, b []byte, i, depth int) (_ []byte, end int) 
 		if dst, i = t.name(append(dst, 0), b, i); i < 0 {
 			return dst, -1
 		}
-		t.names.spans = append(t.names.spans, span{int32(head + 1), int32(len(dst) - 1)})
+		t.names.Add(head+1, len(dst)-1)
 		if i < len(b) && b[i] != ':' {
 			i = lex.Space(b, i)
 		}
@@ -65,10 +67,9 @@ func (t *jsonDocuments) object(dst, b []byte, i, depth int) (_ []byte, end int) 
 		case i < len(b) && b[i] == ',':
 			i = lex.Space(b, i+1)
 		case i < len(b) && b[i] == '}':
-			if !t.names.distinct(dst, mark) {
+			if !t.names.Since(dst, mark) {
 				return dst, -1
 			}
-			t.names.spans = t.names.spans[:mark]
 			return closeAt(dst, start), i + 1
 		default:
 			return dst, -1
