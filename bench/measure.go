@@ -13,6 +13,7 @@ import (
 	"github.com/IBM/sarama"
 	"github.com/hamba/avro/v2"
 
+	"culvert/bench/record"
 	"culvert/internal/mongostub"
 	"culvert/test/servers"
 )
@@ -28,6 +29,7 @@ type bed struct {
 	mongo    *mongostub.Server
 	client   sarama.Client
 	rows     []row
+	ways     []record.Result
 }
 
 // row is one line of the table; a figure of 0 was not measured.
@@ -39,6 +41,13 @@ type row struct {
 	hasAllocs         bool
 }
 
+// step is one measurement.
+type step struct {
+	name  string
+	run   func(context.Context) error
+	alone bool // it needs no servers
+}
+
 func measure(ctx context.Context, o options) error {
 	dir, err := os.MkdirTemp("", "culvert-bench-")
 	if err != nil {
@@ -46,28 +55,27 @@ func measure(ctx context.Context, o options) error {
 	}
 	defer os.RemoveAll(dir)
 	b := &bed{options: o, dir: dir}
-	if err := b.prepare(ctx); err != nil {
-		return err
-	}
 	defer b.close()
-	steps := []struct {
-		name string
-		run  func(context.Context) error
-	}{
-		{"start", b.start}, {"generate", b.generate}, {"source", b.source},
-		{"insert-json", b.jsonSink("insert-json", "floor-insert", nil)}, {"upsert-json", b.jsonSink("upsert-json", "floor-upsert", upserts)},
-		{"insert-avro", b.avroSink("insert-avro", "floor-insert", nil)}, {"upsert-avro", b.avroSink("upsert-avro", "floor-upsert", upserts)},
-		{"latency", b.latency}, {"join", b.join},
+	ready := false
+	steps := []step{
+		{name: "transcode", run: b.transcode, alone: true},
+		{name: "start", run: b.start}, {name: "generate", run: b.generate}, {name: "source", run: b.source},
+		{name: "insert-json", run: b.jsonSink("insert-json", "floor-insert", nil)}, {name: "upsert-json", run: b.jsonSink("upsert-json", "floor-upsert", upserts)},
+		{name: "insert-avro", run: b.avroSink("insert-avro", "floor-insert", nil)}, {name: "upsert-avro", run: b.avroSink("upsert-avro", "floor-upsert", upserts)},
+		{name: "latency", run: b.latency}, {name: "join", run: b.join},
 	}
 	if o.documents > 0 {
-		steps = []struct {
-			name string
-			run  func(context.Context) error
-		}{{"long", b.long}}
+		steps = []step{{name: "long", run: b.long}}
 	}
 	for _, s := range steps {
 		if !strings.Contains(s.name, o.only) {
 			continue
+		}
+		if !s.alone && !ready {
+			if err := b.prepare(ctx); err != nil {
+				return err
+			}
+			ready = true
 		}
 		fmt.Fprintf(os.Stderr, "measuring %s …\n", s.name)
 		if err := s.run(ctx); err != nil {
@@ -116,7 +124,9 @@ func (b *bed) close() {
 	if b.registry != nil {
 		b.registry.Kill()
 	}
-	b.kafka.Kill()
+	if b.kafka != nil {
+		b.kafka.Kill()
+	}
 }
 
 // usage is what a stretch of work has cost.
@@ -207,6 +217,15 @@ func avroItems(id int) func(i int) (key, value []byte) {
 }
 
 func (b *bed) print() error {
+	if len(b.ways) > 0 {
+		if err := printWays(b.ways); err != nil {
+			return err
+		}
+		fmt.Println()
+	}
+	if len(b.rows) == 0 {
+		return nil
+	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "measured\tculvert\tfloor\tJava\t× floor\tJava ÷ culvert\tallocs each\ttarget\t")
 	for _, r := range b.rows {

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
+	"culvert/bench/record"
 	"culvert/converters"
 	"culvert/converters/avro"
 	"culvert/converters/bson"
@@ -55,27 +56,7 @@ func avroBoth(t testing.TB) (converters.Converter, converters.Transcoder, []byte
 	if !ok {
 		t.Fatal("no direct route for Avro")
 	}
-	str := func(s string) []byte { return append(binary.AppendVarint(nil, int64(len(s))), s...) }
-	var b []byte
-	put := func(parts ...[]byte) {
-		for _, p := range parts {
-			b = append(b, p...)
-		}
-	}
-	num := func(n int64) []byte { return binary.AppendVarint(nil, n) }
-	f64 := func(f float64) []byte { return appendFloat(f) }
-	put(str("ord-00001234"), num(4711), str("Grace Hopper"), num(1), str("grace@example.com"), str("S-17"), str("Wien"))
-	put(num(2), str("espresso"), num(2), f64(3.2), str("croissant"), num(1), f64(2.75), num(0))
-	put(f64(9.15), str("web"), []byte{1}, num(1700000000123), num(0))
-	return conv, direct, wire(t, r, orderSchema, b)
-}
-
-func appendFloat(f float64) []byte {
-	b, err := binary.Append(nil, binary.LittleEndian, f)
-	if err != nil {
-		panic(err)
-	}
-	return b
+	return conv, direct, wire(t, r, record.Schema, record.Avro())
 }
 
 func TestAvroRoutes(t *testing.T) {
@@ -147,7 +128,7 @@ func FuzzAvroDocuments(f *testing.F) {
 // FuzzJSONDocuments holds the routes against each other on any text.
 func FuzzJSONDocuments(f *testing.F) {
 	conv, direct := jsonBoth(f)
-	f.Add([]byte(order))
+	f.Add([]byte(record.JSON))
 	f.Add([]byte(`{"a":[1,-2.5e3,"\u00e9\n",{"b":null}],"c":{"d":{}},"e":[],"f":true,"g":false}`))
 	f.Add([]byte(`{"1":1,"2":2,"3":3,"4":4,"5":5,"6":6,"7":7,"8":8,"9":9,"1":10}`))
 	f.Fuzz(func(t *testing.T, raw []byte) { bothRoutes(t, conv, direct, raw) })

@@ -79,3 +79,15 @@ func BenchmarkShapes(b *testing.B) {
 		})
 	}
 }
+
+func runDirect(b *testing.B, direct converters.Transcoder, raw []byte) {
+	b.ReportAllocs()
+	b.SetBytes(int64(len(raw)))
+	var dst []byte
+	for b.Loop() {
+		var err error
+		if dst, err = direct.Append(dst[:0], raw); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -559,6 +559,9 @@ func (c *Converter) structure(b []byte, i, depth int, s *data.Schema, a *data.Ar
 
 // inField notes the path of the field that an error is about.
 func inField(err error, name string) error {
+	if err == nil {
+		return nil
+	}
 	e := fault.Of(err)
 	if e == nil {
 		return err
