@@ -43,40 +43,51 @@ func (o op) class() class {
 // for each run of one kind. Unordered: one command for each kind. It returns when
 // every model is done or failed, or with the error that stops it.
 func (s *Sink) writeChunk(ctx context.Context, c *chunk) error {
+	for {
+		i, ok := s.next(c)
+		if !ok {
+			return nil
+		}
+		if err := s.run(ctx, c, i); err != nil {
+			return err
+		}
+	}
+}
+
+// next is the model that the next command of a chunk begins with; ok is false where
+// none is pending.
+func (s *Sink) next(c *chunk) (i int, ok bool) {
 	list := s.plan.list
-	if c.topic.Ordered {
-		for i := c.from; i < c.to; {
-			if list[i].state != pending {
-				i++
-				continue
-			}
-			if err := s.run(ctx, c, i, true, list[i].op.class()); err != nil {
-				return err
-			}
+	best := -1
+	for i := c.from; i < c.to; i++ {
+		if list[i].state != pending {
+			continue
 		}
-		return nil
-	}
-	for k := inserts; k <= deletes; k++ {
-		for i := c.from; i < c.to; {
-			if list[i].state != pending || list[i].op.class() != k {
-				i++
-				continue
-			}
-			if err := s.run(ctx, c, i, false, k); err != nil {
-				return err
-			}
+		if k := list[i].op.class(); c.topic.Ordered || k == inserts {
+			return i, true
+		} else if best < 0 || k < list[best].op.class() {
+			best = i
 		}
 	}
-	return nil
+	return best, best >= 0
 }
 
 // run sends the pending models of a kind from i on in one command: ordered, up to
 // the first of another kind. It ends with model i no longer pending, or an error.
-func (s *Sink) run(ctx context.Context, c *chunk, i int, ordered bool, k class) error {
-	list := s.plan.list
+func (s *Sink) run(ctx context.Context, c *chunk, i int) error {
 	if s.inside && s.broken {
 		return errAborted
 	}
+	if err := s.compose(c, i); err != nil || len(s.sent) == 0 {
+		return err
+	}
+	return s.answered(ctx, c, s.server.run(ctx, c.ns.db, bson.Raw(s.cmd)))
+}
+
+// compose makes the command of run; there is none where no model can be sent.
+func (s *Sink) compose(c *chunk, i int) error {
+	list := s.plan.list
+	ordered, k := c.topic.Ordered, list[i].op.class()
 	s.sent = s.sent[:0]
 	// A write that comes again after its answer was lost, and whose documents are
 	// recognised by ids of our own, is sent unordered: else every document that is
@@ -109,12 +120,8 @@ func (s *Sink) run(ctx context.Context, c *chunk, i int, ordered bool, k class) 
 		b.statement(s.plan.buf, m, len(s.sent))
 		s.sent = append(s.sent, i)
 	}
-	if len(s.sent) == 0 {
-		return nil
-	}
 	s.cmd = b.finish()
-	err := s.server.run(ctx, c.ns.db, bson.Raw(s.cmd))
-	return s.answered(ctx, c, err)
+	return nil
 }
 
 // unsendable is why a model cannot be sent: the driver of the original refuses it too.

@@ -37,8 +37,7 @@ const surround = 1 << 10
 // Its commands carry no session. The sink repeats a batch itself, so it needs no
 // retryable writes; a command of a transaction goes through the client.
 type directWriter struct {
-	op  driver.Operation // but for database and command
-	cmd bson.Raw
+	op driver.Operation // but for database and command
 }
 
 // newDirectWriter makes the topology and gives it to the options of the client that
@@ -80,7 +79,6 @@ func newDirectWriter(opts *options.ClientOptions) (*directWriter, error) {
 		MaxAdaptiveRetries:        overloadRetries(opts),
 		EnableOverloadRetargeting: opts.EnableOverloadRetargeting != nil && *opts.EnableOverloadRetargeting,
 	}}
-	w.op.CommandFn = func(dst []byte, _ description.SelectedServer) ([]byte, error) { return appendCommand(dst, w.cmd), nil }
 	return w, nil
 }
 
@@ -100,13 +98,13 @@ func overloadRetries(opts *options.ClientOptions) uint {
 	return adaptiveRetries
 }
 
-// run runs one command at a time; its errors are those of mongo.Database.RunCommand.
+// run runs a command; its errors are those of mongo.Database.RunCommand. It is safe
+// for concurrent use.
 func (w *directWriter) run(ctx context.Context, db string, cmd bson.Raw) error {
 	op := w.op
-	op.Database, w.cmd = db, cmd
-	err := op.Execute(ctx)
-	w.cmd = nil
-	return clientError(err)
+	op.Database = db
+	op.CommandFn = func(dst []byte, _ description.SelectedServer) ([]byte, error) { return appendCommand(dst, cmd), nil }
+	return clientError(op.Execute(ctx))
 }
 
 // commandError is a mongo.CommandError with the text that the client gives it: that

@@ -32,12 +32,17 @@ type Sink struct {
 	inside    bool // a transaction is open
 	broken    bool // and one of its statements has failed
 
-	doc      document
-	plan     plan
-	sent     []int // models of the command under way
+	doc  document
+	plan plan
+	wire
+	closed bool
+}
+
+// wire is one command under way.
+type wire struct {
+	sent     []int // its models
 	cmd      []byte
 	building command
-	closed   bool
 }
 
 // newSink makes a sink on a server.
@@ -129,6 +134,9 @@ func (s *Sink) watch() (over func()) {
 }
 
 func (s *Sink) write(ctx context.Context) error {
+	if lanes := s.lanes(); len(lanes) > 1 {
+		return s.writeLanes(ctx, lanes)
+	}
 	for i := range s.plan.chunks {
 		c := &s.plan.chunks[i]
 		if s.isDone(c) {
