@@ -184,3 +184,42 @@ func (c *noisy) Read(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+// However slowly messages are taken, what is buffered stays within its bounds, and
+// nothing more is asked for; what has been lent does not count as room.
+func TestConsumerBoundedByBytes(t *testing.T) {
+	const perPartition, overall = 20_000, 50_000
+	cluster := fakeCluster(t, kfake.NumBrokers(1))
+	ctx := within(t)
+	s := settings(cluster, "max.partition.fetch.bytes", fmt.Sprint(perPartition), "fetch.max.bytes", fmt.Sprint(overall), "batch.size", "4000")
+	p := openProducer(ctx, t, s)
+	const each = 300
+	for part := range int32(3) {
+		for i := range int64(each) { // one by one: batches that are smaller than the bounds
+			sendAll(ctx, t, p, []data.Message{{Topic: "t", Partition: part, Timestamp: 1, Value: body(part, i)}})
+		}
+	}
+	c := openConsumer(ctx, t, s)
+	for _, tp := range tps("t", 0, 1, 2) {
+		_ = c.Add(ctx, tp, 0)
+	}
+	most := 0
+	for n := 0; n < 3*each; {
+		msgs, err := c.Poll(ctx, Limits{Records: 1}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += len(msgs)
+		c.mu.Lock()
+		most = max(most, c.buffered)
+		for _, part := range c.order {
+			if part.bytes > perPartition*3/2 {
+				t.Errorf("%d bytes are buffered for %v", part.bytes, part.tp)
+			}
+		}
+		c.mu.Unlock()
+	}
+	if most > overall || most < perPartition {
+		t.Errorf("%d bytes were buffered, want up to %d", most, overall)
+	}
+}
