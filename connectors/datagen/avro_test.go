@@ -12,6 +12,7 @@ import (
 	avrolib "github.com/hamba/avro/v2"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
+	"culvert/connectors"
 	"culvert/converters"
 	"culvert/converters/avro"
 	"culvert/data"
@@ -177,5 +178,52 @@ func BenchmarkAvro(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/record")
 			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
 		})
+	}
+}
+
+// TestSchemaIsKept: what a user's schema says beside the types reaches the
+// registry, as AvroData carries it.
+func TestSchemaIsKept(t *testing.T) {
+	schema := `{"type":"record","name":"R","namespace":"a.b","doc":"about R","connect.name":"other.Name","fields":[
+	 {"name":"a","type":"int","doc":"about a","default":5},
+	 {"name":"b","type":["null",{"type":"string","arg.properties":{"options":["x"]}}],"default":null},
+	 {"name":"c","type":{"type":"int","connect.type":"int16","arg.properties":{"range":{"min":1,"max":9}}}},
+	 {"name":"d","type":["long"]},
+	 {"name":"e","type":{"type":"enum","name":"E","doc":"about E","symbols":["A","B"]},"default":"B"},
+	 {"name":"n","type":["null","R"],"default":null}]}`
+	reg := srfake.New()
+	defer reg.Close()
+	f, err := avro.New(map[string]string{"schema.registry.url": reg.URL()}, converters.Value, converters.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := data.NewBatch()
+	if err := start(t, nil, map[string]string{"kafka.topic": "kept", "schema.string": schema, "max.interval": "0", "random.seed": "4"}).Read(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	for i := range b.Records {
+		v, s, _ := b.Records[i].Value.Value(b.Arena)
+		if _, err := f.For("kept").Encode(nil, v, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := string(latest(t, reg, "kept-value"))
+	for _, want := range []string{`"connect.name":"other.Name"`, `"doc":"about R"`, `"doc":"about a"`, `"default":5`, `"connect.type":"int16"`, `enum.doc.E":"about E"`, `"default":"B"`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the registry's schema lacks %s:\n%s", want, got)
+		}
+	}
+}
+
+// TestNoConnectSchema: what AvroData has no schema for ends the task with a reason.
+func TestNoConnectSchema(t *testing.T) {
+	for schema, want := range map[string]string{
+		`{"type":"record","name":"R","fields":[{"name":"a","type":"null"}]}`: "null schemas are not supported",
+		`{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"array","items":{"type":"record","name":"MapEntry","namespace":"io.confluent.connect.avro","fields":[{"name":"key","type":"int"},{"name":"value","type":"int"}]}}}]}`: "cannot be made as map",
+	} {
+		_, err := open(t.Context(), connectors.Env{}, map[string]string{"kafka.topic": "t", "schema.string": schema, keyTask: "0"})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", schema, err, want)
+		}
 	}
 }

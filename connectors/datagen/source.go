@@ -58,7 +58,9 @@ func newSource(ctx context.Context, cfg Config, offsets connectors.OffsetReader)
 		return nil, &fault.Error{Class: fault.Config, Code: "datagen.schema", Err: err}
 	}
 	schema := s.stream.schema()
-	if r, ok := s.stream.(*random); ok && (schema == nil || schema.Kind != data.Struct) {
+	if r, ok := s.stream.(*random); ok && r.s.IsRecord() && r.s.Err() != nil {
+		return nil, &fault.Error{Class: fault.Config, Code: "datagen.schema", Err: r.s.Err(), Java: "org.apache.kafka.connect.errors.DataException"}
+	} else if ok && (schema == nil || schema.Kind != data.Struct) {
 		return nil, fault.New(fault.Config, "datagen.schema", "Expected Avro Random Generator to return instance of GenericRecord, found %s instead", r.s.JavaClass()).
 			WithJava("java.lang.RuntimeException").WithFix("give a schema of type record in schema.string or schema.filename")
 	}

@@ -227,15 +227,15 @@ func (c *connectionCheck) series(ctx context.Context, t *topicConfig) {
 	}
 }
 
-// rights are what the user may do, by its own account; nil where it has none to give.
-// A server that does not tell is trusted.
+// rights are what the user may do, by the server's account; nil where it gives none:
+// such a user is trusted.
 type rights struct {
 	source     string
 	privileges []privilege
 }
 
 // readRights is ConnectionValidator.validateUserHasActions: the user's privileges, and
-// those that its roles inherit.
+// those of its roles.
 func readRights(ctx context.Context, client *mongo.Client, opts *options.ClientOptions) *rights {
 	if opts.Auth == nil {
 		return nil
@@ -255,21 +255,55 @@ func readRights(ctx context.Context, client *mongo.Client, opts *options.ClientO
 	}
 	all.privileges = info.Privileges
 	for _, role := range info.Roles {
-		var found struct {
-			Roles []struct {
-				Inherited []privilege `bson:"inheritedPrivileges"`
-			} `bson:"roles"`
+		granted, known := grantedBy(ctx, client, role, len(info.Privileges) == 0)
+		if !known {
+			return nil
 		}
-		cmd := bson.D{{Key: "rolesInfo", Value: role.Role}, {Key: "showPrivileges", Value: true}, {Key: "showBuiltinRoles", Value: true}}
-		if err := client.Database(role.DB).RunCommand(ctx, cmd).Decode(&found); err != nil {
-			continue // the user may not look at roles; its privileges speak for themselves
-		}
-		for _, f := range found.Roles {
-			all.privileges = append(all.privileges, f.Inherited...)
-		}
+		all.privileges = append(all.privileges, granted...)
 	}
 	return all
 }
+
+// grantedBy are the privileges of a role. A server that lists a user's privileges lists
+// all of them, so that a role which the user may not look at adds nothing. Where it
+// lists none, as servers do that only speak MongoDB's protocol, the role has to tell:
+// alone is set, and a role that is neither built in nor to be read is not known.
+func grantedBy(ctx context.Context, client *mongo.Client, role userRole, alone bool) (granted []privilege, known bool) {
+	if actions, ok := builtin[role.Role]; ok && alone {
+		p := privilege{Actions: actions}
+		db, coll := role.DB, ""
+		if strings.HasSuffix(role.Role, "AnyDatabase") || role.Role == "root" {
+			db = ""
+		}
+		p.Resource.DB, p.Resource.Collection = &db, &coll
+		return []privilege{p}, true
+	}
+	var found struct {
+		Roles []struct {
+			Own       []privilege `bson:"privileges"`
+			Inherited []privilege `bson:"inheritedPrivileges"`
+		} `bson:"roles"`
+	}
+	cmd := bson.D{{Key: "rolesInfo", Value: role.Role}, {Key: "showPrivileges", Value: true}, {Key: "showBuiltinRoles", Value: true}}
+	if err := client.Database(role.DB).RunCommand(ctx, cmd).Decode(&found); err != nil {
+		return nil, !alone
+	}
+	for _, f := range found.Roles {
+		granted = append(append(granted, f.Own...), f.Inherited...)
+	}
+	return granted, !alone || len(granted) > 0
+}
+
+// builtin are what built-in roles of MongoDB let a user do, as far as connectors do it.
+var builtin = map[string][]string{
+	"read": reading, "readAnyDatabase": reading,
+	"readWrite": writing, "readWriteAnyDatabase": writing, "dbOwner": writing, "root": writing,
+}
+
+var (
+	reading = []string{"find", "changeStream", "collStats"}
+	writing = append([]string{"insert", "update", "remove"}, reading...)
+)
 
 // missing are the actions that nothing grants on the namespace.
 func (r *rights) missing(actions []string, db, coll string) []string {

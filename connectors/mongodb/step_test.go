@@ -54,6 +54,22 @@ func plainUser(t *testing.T, stub *mongostub.Server, privileges ...any) (uri str
 	return strings.Replace(stub.URI(), "mongodb://", "mongodb://u:secret@", 1) + "/?authMechanism=PLAIN&authSource=$external"
 }
 
+// plainRole lets the stub take any user, with one role and no privileges of its own;
+// told is what the stub says of the role, nil: the user may not ask.
+func plainRole(t *testing.T, stub *mongostub.Server, role, db string, told any) (uri string) {
+	t.Helper()
+	stub.Script(mongostub.Fault{Command: "connectionStatus", Times: -1, Reply: reply(t, bson.D{{Key: "ok", Value: 1}, {Key: "authInfo", Value: bson.D{
+		{Key: "authenticatedUsers", Value: bson.A{bson.D{{Key: "user", Value: "u"}}}},
+		{Key: "authenticatedUserRoles", Value: bson.A{bson.D{{Key: "role", Value: role}, {Key: "db", Value: db}}}}, {Key: "authenticatedUserPrivileges", Value: bson.A{}},
+	}}})})
+	answer := mongostub.Fault{Command: "rolesInfo", Times: -1, Error: &mongostub.CommandError{Code: 13, Name: "Unauthorized", Message: "not authorized"}}
+	if told != nil {
+		answer.Error, answer.Reply = nil, reply(t, bson.D{{Key: "ok", Value: 1}, {Key: "roles", Value: bson.A{told}}})
+	}
+	stub.Script(answer)
+	return plainUser(t, stub)
+}
+
 func allow(db, coll string, actions ...any) any {
 	return bson.D{{Key: "resource", Value: bson.D{{Key: "db", Value: db}, {Key: "collection", Value: coll}}}, {Key: "actions", Value: bson.A(actions)}}
 }
@@ -160,5 +176,30 @@ func TestCheckModes(t *testing.T) {
 	props["connection.check"] = "loud"
 	if errs := errorsOf(t, props); !slices.Equal(errs, []string{"Invalid value loud for configuration connection.check: Invalid enumerator value. Should be one of: [original, steps, none]"}) {
 		t.Error(errs)
+	}
+}
+
+// A server that lists no privileges: the role tells by its name or by itself, and one
+// that nobody can look at is trusted.
+func TestCheckKnowsRoles(t *testing.T) {
+	for _, c := range []struct {
+		role, db string
+		told     any
+		want     string
+	}{
+		{role: "readWrite", db: "db"}, {role: "root", db: "admin"}, {role: "readWriteAnyDatabase", db: "admin"}, {role: "secret", db: "db"},
+		{role: "read", db: "db", want: "insert, update, remove"}, {role: "readWrite", db: "other", want: "insert, update, remove"},
+		{role: "own", db: "db", told: bson.D{{Key: "privileges", Value: bson.A{allow("db", "c", "insert", "update")}}}, want: "remove"},
+		{role: "own", db: "db", told: bson.D{{Key: "inheritedPrivileges", Value: bson.A{allow("db", "", "insert", "update", "remove")}}}},
+		{role: "silent", db: "db", told: bson.D{{Key: "role", Value: "silent"}}},
+	} {
+		stub := startStub(t)
+		want := ""
+		if c.want != "" {
+			want = missingText + c.want
+		}
+		if got := strings.Join(errorsOf(t, base(plainRole(t, stub, c.role, c.db, c.told))), "; "); got != want {
+			t.Errorf("%s@%s: %q, want %q", c.role, c.db, got, want)
+		}
 	}
 }

@@ -94,6 +94,16 @@ func (m mapping) Connect(n *Node, version int32) (*data.Schema, error) {
 	return s, err
 }
 
+// ConnectSchema maps an Avro schema to Connect as AvroData does with the defaults
+// of its settings.
+func ConnectSchema(text string) (*data.Schema, error) {
+	n, err := Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return mapping{metaData: true, flattenSingleton: true}.Connect(n, 0)
+}
+
 var anythingFields = [...]string{"boolean", "bytes", "double", "float", "int", "long", "string", "array", "map"}
 
 func (n *Node) isAnything() bool {

@@ -63,7 +63,8 @@ type Value struct {
 	Errors      []string `json:"errors"`
 	Visible     bool     `json:"visible"`
 
-	remedy string // empty: what the definition says
+	// Remedy is what the connector says about the errors; empty: what the definition says.
+	Remedy string `json:"-"`
 }
 
 // Err is nil for a valid configuration, else the error of class Config with
@@ -147,7 +148,7 @@ func textOf(s *configdef.Spec, v configdef.Parsed) *string {
 }
 
 func valueOf(res *configdef.Result, props map[string]string) *Value {
-	v := &Value{Name: res.Spec.Name, Value: textOf(res.Spec, res.Value), Recommended: []string{}, Errors: slices.Clone(res.Errors), Visible: true, remedy: res.Remedy}
+	v := &Value{Name: res.Spec.Name, Value: textOf(res.Spec, res.Value), Recommended: []string{}, Errors: slices.Clone(res.Errors), Visible: true, Remedy: res.Remedy}
 	if res.Spec.Recommend != nil {
 		v.Recommended = append(v.Recommended, res.Spec.Recommend(props)...)
 	}

@@ -53,8 +53,8 @@ var kindsOfValue = map[string]string{
 // remedy says what would be right: what the connector says, else the declaration of
 // the key.
 func remedy(d *Definition, v *Value) string {
-	if v.remedy != "" {
-		return v.remedy
+	if v.Remedy != "" {
+		return v.Remedy
 	}
 	if d == nil {
 		return ""

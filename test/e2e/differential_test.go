@@ -3,12 +3,9 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -205,24 +202,8 @@ type side struct {
 
 func newSide(t *testing.T, name string) *side {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), name)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	m, err := servers.NewMongo(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(m.Kill)
-	if err := m.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	client, err := mongo.Connect(options.Client().ApplyURI(m.URI))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = client.Disconnect(context.WithoutCancel(t.Context())) })
-	s := &side{name: name, mongo: m, db: client.Database("diff")}
+	m := startMongo(t, t.TempDir())
+	s := &side{name: name, mongo: m, db: connected(t, m.URI).Database("diff")}
 	email := mongo.IndexModel{Keys: bson.D{{Key: "email", Value: 1}}, Options: options.Index().SetUnique(true).SetSparse(true)}
 	if _, err := s.db.Collection("orders").Indexes().CreateOne(t.Context(), email); err != nil {
 		t.Fatal(err)

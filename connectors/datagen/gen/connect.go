@@ -1,127 +1,92 @@
 package gen
 
 import (
-	"strconv"
-	"strings"
+	"fmt"
 
+	"culvert/converters/avro"
 	"culvert/data"
 )
 
-// Names that AvroData gives to what Connect has no type for.
-const (
-	enumParam      = "io.confluent.connect.avro.Enum"
-	unionName      = "io.confluent.connect.avro.Union"
-	fixedSizeParam = "connect.fixed.size"
-	precisionParam = "connect.decimal.precision"
-)
+// unionName is AvroData's name for the struct of a union.
+const unionName = "io.confluent.connect.avro.Union"
 
-// defaultPrecision is the precision of a decimal that AvroData does not write down.
-const defaultPrecision = 64
+// connectTo gives the tree under n the Connect schemas that AvroData maps it to.
+func (n *node) connectTo(text string) (*data.Schema, error) {
+	s, err := avro.ConnectSchema(text)
+	if err != nil {
+		return nil, err
+	}
+	return s, n.adopt(s)
+}
 
-// connectSchema fills the Connect schemas of n and of what is below it.
-func connectSchema(n *node) *data.Schema {
+// adopt takes s as what values of n become. A name that is used twice may have two
+// schemas, with different defaults; what values become is the same.
+func (n *node) adopt(s *data.Schema) error {
+	if s == nil {
+		return fmt.Errorf("Standalone null schemas are not supported by this converter")
+	}
 	if n.connect != nil {
-		return n.connect
+		return nil
 	}
+	n.connect = s
 	switch n.kind {
-	case nullKind:
-		n.connect = nil
-	case booleanKind:
-		n.connect = data.Of(data.Bool)
-	case intKind:
-		n.connect = data.Of(data.Int32)
-		switch n.logical {
-		case "date":
-			n.connect = data.Of(data.Date)
-		case "time-millis":
-			n.connect = data.Of(data.Time)
-		}
-	case longKind:
-		n.connect = data.Of(data.Int64)
-		if n.logical == "timestamp-millis" {
-			n.connect = data.Of(data.Timestamp)
-		}
-	case floatKind:
-		n.connect = data.Of(data.Float32)
-	case doubleKind:
-		n.connect = data.Of(data.Float64)
-	case stringKind:
-		n.connect = data.Of(data.String)
-	case bytesKind, fixedKind:
-		n.connect = bytesSchema(n)
-	case enumKind:
-		s := data.Of(data.String)
-		s.Doc = n.doc
-		s.Params = append(s.Params, data.Param{Name: enumParam, Value: n.name})
-		for _, sym := range n.symbols {
-			s.Params = append(s.Params, data.Param{Name: enumParam + "." + sym, Value: sym})
-		}
-		n.connect = s
-	case arrayKind:
-		n.connect = data.ArrayOf(connectSchema(n.elem))
-	case mapKind:
-		n.connect = data.MapOf(data.Of(data.String), connectSchema(n.elem))
 	case recordKind:
-		fields := make([]data.Field, len(n.fields))
-		for i, f := range n.fields {
-			fields[i].Name = f.name
+		if s.Kind != data.Struct || len(s.Fields) != len(n.fields) {
+			return n.foreign(s)
 		}
-		n.connect = data.NewStruct(n.name, fields...)
-		n.connect.Doc = n.doc
-		// Only now: a record may contain itself.
 		for i, f := range n.fields {
-			fields[i].Schema = connectSchema(f.node)
+			if err := f.node.adopt(s.Fields[i].Schema); err != nil {
+				return fmt.Errorf("field %s: %w", f.name, err)
+			}
 		}
+	case arrayKind, mapKind:
+		if want := map[kind]data.Kind{arrayKind: data.Array, mapKind: data.Map}[n.kind]; s.Kind != want {
+			return n.foreign(s) // an array of map entries is a map
+		}
+		return n.elem.adopt(s.Elem)
 	case unionKind:
-		n.connect = unionSchema(n)
-	}
-	return n.connect
-}
-
-func bytesSchema(n *node) *data.Schema {
-	s := data.Of(data.Bytes)
-	if n.logical == "decimal" {
-		s = data.Of(data.Decimal)
-		s.Params = append(s.Params, data.Param{Name: data.ScaleParam, Value: strconv.Itoa(int(n.scale))})
-		if n.prec != defaultPrecision {
-			s.Params = append(s.Params, data.Param{Name: precisionParam, Value: strconv.Itoa(n.prec)})
+		return n.adoptUnion(s)
+	default:
+		for _, k := range fits[n.kind] {
+			if s.Kind == k {
+				return nil
+			}
 		}
-		return s
+		return n.foreign(s)
 	}
-	if n.kind == fixedKind {
-		s.Name = n.name
-		s.Params = append(s.Params, data.Param{Name: fixedSizeParam, Value: strconv.Itoa(n.size)})
-	}
-	return s
+	return nil
 }
 
-// unionSchema is an optional schema for null and one other, else a struct with
-// an optional field for each branch.
-func unionSchema(n *node) *data.Schema {
+// fits are the kinds that values of a simple type become.
+var fits = map[kind][]data.Kind{
+	booleanKind: {data.Bool}, intKind: {data.Int32, data.Date, data.Time, data.Int8, data.Int16}, longKind: {data.Int64, data.Timestamp},
+	floatKind: {data.Float32}, doubleKind: {data.Float64}, stringKind: {data.String}, enumKind: {data.String},
+	bytesKind: {data.Bytes, data.Decimal}, fixedKind: {data.Bytes, data.Decimal},
+}
+
+func (n *node) foreign(s *data.Schema) error {
+	return fmt.Errorf("values of type %s cannot be made as %v, which the schema's connect properties ask for", n.kind, s.Kind)
+}
+
+// adoptUnion: a union of one type, and null perhaps, is that type; another one is a
+// struct with a field for each type.
+func (n *node) adoptUnion(s *data.Schema) error {
 	var rest []*node
 	for _, b := range n.branches {
 		if b.kind != nullKind {
 			rest = append(rest, b)
 		}
 	}
-	optional := len(rest) < len(n.branches)
-	if optional && len(rest) == 1 {
-		return connectSchema(rest[0]).AsOptional()
+	if s.Name != unionName && len(rest) == 1 {
+		return rest[0].adopt(s)
 	}
-	fields := make([]data.Field, len(rest))
+	if s.Name != unionName || len(s.Fields) != len(rest) {
+		return n.foreign(s)
+	}
 	for i, b := range rest {
-		fields[i] = data.Field{Name: branchName(b), Schema: connectSchema(b).AsOptional()}
+		if err := b.adopt(s.Fields[i].Schema); err != nil {
+			return err
+		}
 	}
-	s := data.NewStruct(unionName, fields...)
-	s.Optional = optional
-	return s
-}
-
-// branchName is the field of a union's struct: the name without its namespace,
-// or the type.
-func branchName(n *node) string {
-	if n.name == "" {
-		return n.kind.String()
-	}
-	return n.name[strings.LastIndexByte(n.name, '.')+1:]
+	return nil
 }

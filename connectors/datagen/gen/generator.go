@@ -332,7 +332,7 @@ func (g *Generator) binary(n *node, b []byte) data.Value {
 	return data.OfBytes(b)
 }
 
-// logical turns days and milliseconds into the kinds that Connect has for them.
+// logical turns numbers into the kinds that Connect has for them.
 func logical(n *node, v data.Value) data.Value {
 	if n.connect == nil {
 		return v
@@ -345,6 +345,10 @@ func logical(n *node, v data.Value) data.Value {
 		return data.OfTime(v.Int())
 	case data.Timestamp:
 		return data.OfTimestamp(v.Int())
+	case data.Int8:
+		return data.OfInt8(int8(v.Int()))
+	case data.Int16:
+		return data.OfInt16(int16(v.Int()))
 	}
 	return v
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/hamba/avro/v2"
@@ -54,7 +55,6 @@ func kindOf(name string) (kind, bool) {
 type node struct {
 	kind     kind
 	name     string // full name of a record, enum or fixed
-	doc      string
 	fields   []field
 	symbols  []string
 	size     int
@@ -78,7 +78,11 @@ type field struct {
 }
 
 // Schema is a parsed Avro schema with its generator properties.
-type Schema struct{ top *node }
+type Schema struct {
+	top     *node
+	connect *data.Schema
+	err     error // why Connect has no schema for it
+}
 
 // Parse reads an Avro schema. The properties of the generator are not checked
 // here: their errors come with the first value that needs them.
@@ -100,12 +104,25 @@ func Parse(text string) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	connectSchema(top)
-	return &Schema{top: top}, nil
+	s := &Schema{top: top}
+	s.connect, s.err = top.connectTo(text)
+	return s, nil
 }
 
-// Connect is the schema of the values in Connect's terms, as AvroData maps it.
-func (s *Schema) Connect() *data.Schema { return s.top.connect }
+// Connect is the schema of the values in Connect's terms, as AvroData maps it, or
+// nil.
+func (s *Schema) Connect() *data.Schema {
+	if s.err != nil {
+		return nil
+	}
+	return s.connect
+}
+
+// Err says why Connect has no schema.
+func (s *Schema) Err() error { return s.err }
+
+// IsRecord reports whether the values are records.
+func (s *Schema) IsRecord() bool { return s.top.kind == recordKind }
 
 // javaMade are the classes of what the original makes of a type.
 var javaMade = [...]string{
@@ -119,7 +136,9 @@ var javaMade = [...]string{
 func (s *Schema) JavaClass() string { return javaMade[s.top.kind] }
 
 // HasField reports whether the record has a field of that name.
-func (s *Schema) HasField(name string) bool { return s.Connect().FieldIndex(name) >= 0 }
+func (s *Schema) HasField(name string) bool {
+	return slices.ContainsFunc(s.top.fields, func(f field) bool { return f.name == name })
+}
 
 // withoutComments blanks what Java's parser takes for comments: the original's own
 // schemas have some.
@@ -195,7 +214,7 @@ func (p *parser) parseObject(v map[string]any, namespace string) (*node, error) 
 	if !ok {
 		return p.parse(name, namespace)
 	}
-	n := &node{kind: k, doc: text(v["doc"])}
+	n := &node{kind: k}
 	if props, ok := v["arg.properties"]; ok {
 		n.props = property(props)
 	}
