@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
@@ -185,41 +187,59 @@ func (c *noisy) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// However slowly messages are taken, what is buffered stays within its bounds, and
-// nothing more is asked for; what has been lent does not count as room.
+// However slowly messages are taken, what is buffered stays within its bounds.
 func TestConsumerBoundedByBytes(t *testing.T) {
-	const perPartition, overall = 20_000, 50_000
-	cluster := fakeCluster(t, kfake.NumBrokers(1))
-	ctx := within(t)
-	s := settings(cluster, "max.partition.fetch.bytes", fmt.Sprint(perPartition), "fetch.max.bytes", fmt.Sprint(overall), "batch.size", "4000")
-	p := openProducer(ctx, t, s)
-	const each = 300
-	for part := range int32(3) {
-		for i := range int64(each) { // one by one: batches that are smaller than the bounds
-			sendAll(ctx, t, p, []data.Message{{Topic: "t", Partition: part, Timestamp: 1, Value: body(part, i)}})
-		}
-	}
-	c := openConsumer(ctx, t, s)
-	for _, tp := range tps("t", 0, 1, 2) {
-		_ = c.Add(ctx, tp, 0)
-	}
-	most := 0
-	for n := 0; n < 3*each; {
-		msgs, err := c.Poll(ctx, Limits{Records: 1}, nil)
+	const perPartition, overall, each = 20_000, 50_000, 300
+	synctest.Test(t, func(t *testing.T) {
+		var network kfake.VirtualNetwork
+		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, "t"), kfake.Ports(9092), kfake.ListenFn(network.Listen))
 		if err != nil {
 			t.Fatal(err)
 		}
-		n += len(msgs)
-		c.mu.Lock()
-		most = max(most, c.buffered)
-		for _, part := range c.order {
-			if part.bytes > perPartition*3/2 {
-				t.Errorf("%d bytes are buffered for %v", part.bytes, part.tp)
+		s := settings(cluster, "max.partition.fetch.bytes", fmt.Sprint(perPartition), "fetch.max.bytes", fmt.Sprint(overall))
+		s.Dial = func(ctx context.Context, n, addr string) (net.Conn, error) { return network.DialContext(ctx, n, addr) }
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		p, err := OpenProducer(ctx, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range int64(each) { // one by one: batches that are smaller than the bounds
+			for part := range int32(3) {
+				sendAll(ctx, t, p, []data.Message{{Topic: "t", Partition: part, Timestamp: 1, Value: body(part, i)}})
 			}
 		}
-		c.mu.Unlock()
-	}
-	if most > overall || most < perPartition {
-		t.Errorf("%d bytes were buffered, want up to %d", most, overall)
-	}
+		c, err := OpenConsumer(ctx, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tp := range tps("t", 0, 1, 2) {
+			_ = c.Add(ctx, tp, 0)
+		}
+		most := 0
+		for n := 0; n < 3*each; {
+			time.Sleep(time.Second) // whatever may be fetched has been
+			synctest.Wait()
+			c.mu.Lock()
+			most = max(most, c.buffered)
+			for _, part := range c.order {
+				if part.bytes > perPartition*3/2 {
+					t.Fatalf("%d bytes are buffered for %v", part.bytes, part.tp)
+				}
+			}
+			c.mu.Unlock()
+			msgs, err := c.Poll(ctx, Limits{Records: 10}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += len(msgs)
+		}
+		if most > overall+perPartition || most < perPartition {
+			t.Errorf("%d bytes were buffered, want up to %d", most, overall)
+		}
+		_ = c.Close()
+		_ = p.Close(ctx)
+		cluster.Close()
+		time.Sleep(time.Second)
+	})
 }
