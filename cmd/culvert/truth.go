@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,28 +41,37 @@ func truthCommand() *cobra.Command {
 	return cmd
 }
 
-// matched is the configuration on which all files agree.
+// matched is the configuration on which all files agree. A file that says nothing of
+// payments, as that of the orders may, takes the rates of the others.
 func matched(paths []string) (macd.Config, error) {
-	var first macd.Config
+	var agreed macd.Config
 	now := time.Now()
+	rated := false // a file has given the rates of agreed
 	for i, path := range paths {
 		file, err := boot.ReadConnector(path)
 		if err != nil {
-			return first, err
+			return agreed, err
 		}
 		config, err := datagen.Matched(file.Config, now)
 		if err != nil {
-			return first, fmt.Errorf("%s: %w", path, err)
+			return agreed, fmt.Errorf("%s: %w", path, err)
 		}
-		if i == 0 {
-			first = config
-		}
-		if config != first {
-			return first, fault.New(fault.Config, "datagen.truth", "%s and %s make streams that do not belong together", paths[0], path).
+		rates := slices.ContainsFunc(slices.Collect(maps.Keys(file.Config)), func(key string) bool { return strings.HasPrefix(key, "payments.") })
+		switch {
+		case i == 0 || rates && !rated && config == withRates(agreed, config):
+			agreed, rated = config, rates
+		case config != agreed && (rates || withRates(config, agreed) != agreed):
+			return agreed, fault.New(fault.Config, "datagen.truth", "%s and %s make streams that do not belong together", paths[0], path).
 				WithFix("give both the same random.seed, iterations, payments.* and event.time.*")
 		}
 	}
-	return first, nil
+	return agreed, nil
+}
+
+// withRates is c with the rates of another configuration.
+func withRates(c, other macd.Config) macd.Config {
+	c.Missing, c.Late, c.Duplicate, c.Wrong, c.Orphan = other.Missing, other.Late, other.Duplicate, other.Wrong, other.Orphan
+	return c
 }
 
 // truthLists are the lists of the document in its order; both: the entries have

@@ -63,6 +63,17 @@ func TestDatagenTruth(t *testing.T) {
 	if _, err := run(t, "datagen", "truth", config("MACD_ORDERS", "3", "0.1"), config("MACD_PAYMENTS", "4", "0.1")); err == nil || !strings.Contains(err.Error(), "do not belong together") {
 		t.Errorf("two seeds: %v", err)
 	}
+	// The orders' own file need not say how they are paid; the examples' does not.
+	orders, payments := "../../configs/connectors/datagen-orders.json", "../../configs/connectors/datagen-payments.json"
+	want, err := run(t, "datagen", "truth", "--counts", payments)
+	if err != nil || strings.Contains(want, `"wrong_amount": 0`) {
+		t.Fatalf("%v, %s", err, want)
+	}
+	for _, files := range [][2]string{{orders, payments}, {payments, orders}} {
+		if out, err := run(t, "datagen", "truth", "--counts", files[0], files[1]); err != nil || out != want {
+			t.Errorf("%v, %s, want %s", err, out, want)
+		}
+	}
 	if _, err := run(t, "datagen", "truth", config("orders", "3", "0")); err == nil {
 		t.Error("orders have no truth")
 	}
