@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -28,8 +27,9 @@ const (
 )
 
 // letter is the dead letter for a failed record: the bytes that Kafka delivered,
-// with Java's context headers after its own. A header that it has already, as a
-// letter that was sent back has, stays as it is.
+// with Java's context headers after its own. They are added also to a letter that was
+// sent back and has such headers already (DeadLetterQueueReporter.populateContextHeaders
+// of 4.3.1): readers take the last header of a name, which is the newest failure.
 func (p *policy) letter(f *data.Failure, input *data.Message) data.Message {
 	m := data.Message{
 		Topic: p.Letters, Partition: -1, Offset: -1, Timestamp: input.Timestamp,
@@ -41,9 +41,6 @@ func (p *policy) letter(f *data.Failure, input *data.Message) data.Message {
 	}
 	m.Headers = append(make([]data.RawHeader, 0, len(input.Headers)+10), input.Headers...)
 	add := func(key, value string) {
-		if slices.ContainsFunc(input.Headers, func(h data.RawHeader) bool { return h.Key == key }) {
-			return
-		}
 		m.Headers = append(m.Headers, data.RawHeader{Key: key, Value: []byte(value)})
 	}
 	add(headerTopic, input.Topic)

@@ -81,11 +81,14 @@ func (p *policy) settle(b *data.Batch, letters []data.Message) ([]data.Message, 
 	var count metrics.Errors
 	for i := range failed {
 		f := &failed[i]
+		input := inputOf(b, f.Index)
+		if input != nil {
+			unreadable(f, &b.Records[f.Index], b.Arena)
+		}
 		p.blame(f, &b.Records[f.Index])
 		gone[f.Index] = true
 		count.Failures++
 		count.Errors++
-		input := inputOf(b, f.Index)
 		p.report(f, &b.Records[f.Index], input)
 		if lasting(f) {
 			stop = p.failed(f, &b.Records[f.Index], input)
@@ -133,6 +136,31 @@ func inputOf(b *data.Batch, i int) *data.Message {
 		return &b.Inputs[in]
 	}
 	return nil
+}
+
+// unreadable makes the first part of a failed record that its converter cannot read
+// the reason of the failure. Java converts key, value and headers, in this order, before
+// anything else sees the record; here somebody may have failed at a later part first.
+func unreadable(f *data.Failure, r *data.Record, a *data.Arena) {
+	bad := func(c *data.Cell, stage data.Stage) bool {
+		_, _, err := c.Value(a)
+		if err == nil || !fault.Is(err, fault.Record) {
+			return false
+		}
+		if !errors.Is(f.Err, err) {
+			f.Err = err
+		}
+		f.Stage, f.By = stage, ""
+		return true
+	}
+	if bad(&r.Key, data.StageKeyConverter) || bad(&r.Value, data.StageValueConverter) {
+		return
+	}
+	for i := range r.Headers {
+		if bad(&r.Headers[i].Value, data.StageHeaderConverter) {
+			return
+		}
+	}
 }
 
 // blame gives a failure the stage of the converter when the record's key, value

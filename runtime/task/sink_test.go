@@ -321,10 +321,7 @@ func TestSink_dead_letter_headers(t *testing.T) {
 			}
 			have := map[string]string{}
 			for _, h := range m.Headers {
-				if _, twice := have[h.Key]; twice {
-					t.Errorf("header %s stands there twice", h.Key)
-				}
-				have[h.Key] = string(h.Value)
+				have[h.Key] = string(h.Value) // the last one of a name counts
 			}
 			for k, v := range want {
 				if have[k] != v {
@@ -342,11 +339,51 @@ func TestSink_dead_letter_headers(t *testing.T) {
 			"__connect.errors.exception.message": `cannot read "bad one"`,
 		})
 		check(letters[1], "k2", "refused", 9, map[string]string{
-			"__connect.errors.topic": "first", "__connect.errors.offset": "2", "__connect.errors.stage": "TASK_PUT", "__connect.errors.class.name": "org.apache.kafka.connect.sink.SinkTask",
+			"__connect.errors.topic": "in", "__connect.errors.offset": "2", "__connect.errors.stage": "TASK_PUT", "__connect.errors.class.name": "org.apache.kafka.connect.sink.SinkTask",
 			"__connect.errors.exception.class.name": "com.mongodb.Refused", "__connect.errors.exception.message": "document refused",
 		})
+		if h := letters[1].Headers[0]; h.Key != "__connect.errors.topic" || string(h.Value) != "first" {
+			t.Errorf("the letter's own header became %s=%q", h.Key, h.Value)
+		}
 		if s.offset() != 3 {
 			t.Errorf("offset %d committed", s.offset())
+		}
+	})
+}
+
+// Java converts the key before the value: a record with both unreadable failed at its key,
+// whatever was looked at first here.
+func TestSink_first_converter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		s.cfg.Errors = Errors{Tolerate: true, Letters: "dead", LettersReplication: 1, LettersContext: true}
+		s.set(func() { s.append(data.Message{Topic: "in", Key: []byte("bad key"), Value: []byte("bad value"), Timestamp: 7}) })
+		s.dst.set(func(_ context.Context, b *data.Batch) error {
+			for i := range b.Records {
+				if _, _, err := b.Records[i].Value.Value(b.Arena); err != nil {
+					b.Fail(i, data.StagePut, err)
+				}
+			}
+			return nil
+		})
+		s.start(t)
+		s.end()
+		letters := s.messages("dead")
+		if len(letters) != 1 {
+			t.Fatalf("%d dead letters", len(letters))
+		}
+		for _, h := range letters[0].Headers {
+			switch h.Key {
+			case "__connect.errors.stage":
+				if string(h.Value) != "KEY_CONVERTER" {
+					t.Errorf("stage %s", h.Value)
+				}
+			case "__connect.errors.exception.message":
+				if string(h.Value) != `cannot read "bad key"` {
+					t.Errorf("message %s", h.Value)
+				}
+			}
 		}
 	})
 }
