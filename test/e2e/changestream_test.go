@@ -4,8 +4,10 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +145,17 @@ func TestMongoSourceAsJava(t *testing.T) {
 		t.Fatal(err)
 	}
 	urls := map[string]string{"java": c.URL, "ours": startWorker(t, "stream-culvert", "a", nil).url}
+	t.Run("keys", func(t *testing.T) {
+		java, ours := sourceKeys(t, urls["java"]), sourceKeys(t, urls["ours"])
+		for name, want := range java {
+			if ours[name] != want {
+				t.Errorf("%s\njava %s\nours %s", name, want, ours[name])
+			}
+		}
+		if len(ours) != len(java) || len(java) < 50 {
+			t.Errorf("%d keys, %d by Java", len(ours), len(java))
+		}
+	})
 	for i := range 50 {
 		b.insert(t, bson.D{{Key: "_id", Value: i}, {Key: "existing", Value: true}})
 	}
@@ -196,6 +209,30 @@ func TestMongoSourceAsJava(t *testing.T) {
 			same(t, name, streamed(t, "java-"+name+".changes.c"), streamed(t, "ours-"+name+".changes.c"))
 		})
 	}
+}
+
+// sourceKeys are the keys of the connector by name, but for their documentation.
+func sourceKeys(t *testing.T, url string) map[string]string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/connector-plugins/com.mongodb.kafka.connect.MongoSourceConnector/config", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var list []map[string]any
+	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string]string{}
+	for _, k := range list {
+		delete(k, "documentation")
+		keys[fmt.Sprint(k["name"])] = fmt.Sprint(k)
+	}
+	return keys
 }
 
 func same(t *testing.T, what string, java, ours []string) {
