@@ -74,6 +74,9 @@ type Spec struct {
 	// Distinct lists lose elements that come twice when a plugin is configured, where
 	// validation refuses them (KIP-1161).
 	Distinct bool
+	// Measured says in the documentation what the default is where it depends on the
+	// machine; empty: Default is the same everywhere.
+	Measured string
 	// Ungrouped keys were declared in Java without group and width: order -1,
 	// group null, display name = name.
 	Ungrouped bool

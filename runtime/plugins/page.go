@@ -104,6 +104,8 @@ func table(b *bytes.Buffer, specs []configdef.Spec) {
 		switch {
 		case s.Required:
 			dflt = "required"
+		case s.Measured != "":
+			dflt = s.Measured
 		case !ok || dflt == "":
 			dflt = ""
 		default:

@@ -68,6 +68,12 @@ func silent(k configdef.Key[settings]) configdef.Key[settings] {
 	return k
 }
 
+// perProcessor gives the key the number of processors as its default.
+func perProcessor(k configdef.Key[settings]) configdef.Key[settings] {
+	k.Default, k.Measured = configdef.Default(strconv.Itoa(runtime.GOMAXPROCS(0))), "processors"
+	return k
+}
+
 func shared(names ...string) []configdef.Key[settings] {
 	var list []configdef.Key[settings]
 	for _, n := range names {
@@ -171,7 +177,6 @@ func schemaKeys() []configdef.Key[settings] {
 
 func startupKeys() []configdef.Key[settings] {
 	const group = "Startup"
-	threads := strconv.Itoa(runtime.NumCPU())
 	mode := silent(orEmpty(oneOf(key("startup.mode", configdef.String, "", configdef.Medium, configdef.MediumWidth, group, "The start up behavior when there is no source offset available.",
 		"Where to begin without a stored position: latest (the default), timestamp, or copy_existing, which writes all documents first.",
 		configdef.Str(func(s *settings) *string { return &s.StartupMode })), modeLatest, modeTimestamp, modeCopy)))
@@ -179,8 +184,8 @@ func startupKeys() []configdef.Key[settings] {
 		"startup.mode.copy.existing.pipeline", "startup.mode.copy.existing.namespace.regex", "startup.mode.copy.existing.allow.disk.use"}
 	copying := func(prefix, hint string, pipeline, regex, disk func(*settings, configdef.Parsed)) []configdef.Key[settings] {
 		return []configdef.Key[settings]{
-			checked(configdef.AtLeast(1), key(prefix+"max.threads", configdef.Int, threads, configdef.Medium, configdef.MediumWidth, group, "Copy existing max number of threads",
-				"Threads for copying."+hint+" Collections are copied one after another here, whatever it says.", nil)),
+			perProcessor(checked(configdef.AtLeast(1), key(prefix+"max.threads", configdef.Int, "", configdef.Medium, configdef.MediumWidth, group, "Copy existing max number of threads",
+				"Threads for copying."+hint+" Collections are copied one after another here, whatever it says.", nil))),
 			checked(configdef.AtLeast(1), key(prefix+"queue.size", configdef.Int, "16000", configdef.Medium, configdef.MediumWidth, group, "Copy existing queue size",
 				"Documents that are held while copying."+hint+" Here it is one answer of the server, whatever it says.", nil)),
 			checked(jsonArray, key(prefix+"pipeline", configdef.String, "", configdef.Medium, configdef.MediumWidth, group, "Copy existing initial pipeline",
