@@ -109,7 +109,7 @@ func (c *Consumer) Done(tp data.TopicPartition, before int64) {
 const (
 	leastBuffer = 32 << 10
 	stepBuffer  = 256 << 10 // so that answers of about one size share buffers
-	maxFree     = 6 << 20
+	maxFree     = 2 << 20
 )
 
 // buffers keeps the memory of answers for the next.
