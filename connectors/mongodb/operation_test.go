@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"culvert/fault"
 	"culvert/internal/mongostub"
@@ -167,6 +168,13 @@ func TestDirectDown(t *testing.T) {
 	stub := startStub(t)
 	s := connectStub(t, stub.URI()+"/?serverSelectionTimeoutMS=50")
 	stub.Stop()
+	// The first command may still meet the connection's end, the next ones find no server.
+	var none topology.ServerSelectionError
+	for err := error(nil); !errors.As(err, &none); {
+		if err = s.client.Ping(t.Context(), nil); err == nil || t.Context().Err() != nil {
+			t.Fatalf("a stopped server: %v", err)
+		}
+	}
 	compare := func(want func(report) bool) {
 		t.Helper()
 		cmd := insertOf(t, "a")
