@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -67,10 +68,11 @@ func measure(ctx context.Context, o options) error {
 	if o.documents > 0 {
 		steps = []step{{name: "long", run: b.long}}
 	}
+	steps = slices.DeleteFunc(steps, func(s step) bool { return !strings.Contains(s.name, o.only) })
+	if len(steps) == 0 {
+		return fmt.Errorf("no measurement has %q in its name", o.only)
+	}
 	for _, s := range steps {
-		if !strings.Contains(s.name, o.only) {
-			continue
-		}
 		if !s.alone && !ready {
 			if err := b.prepare(ctx); err != nil {
 				return err
