@@ -70,7 +70,7 @@ func (s *source) Read(ctx context.Context, b *data.Batch) error {
 				return err
 			}
 			if !found {
-				if err := sleep(ctx, missingWait); err != nil {
+				if err := connectors.Wait(ctx, missingWait); err != nil {
 					return err
 				}
 				continue
@@ -93,7 +93,7 @@ func (s *source) Read(ctx context.Context, b *data.Batch) error {
 			}
 		case err == nil || errors.Is(err, io.EOF):
 			s.checkFile()
-			if err := sleep(ctx, pollInterval); err != nil {
+			if err := connectors.Wait(ctx, pollInterval); err != nil {
 				return err
 			}
 		default:
@@ -226,17 +226,6 @@ func lineEnd(b []byte, from int) (end, skip int) {
 		return -1, 0
 	}
 	return from + cr, 1
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Close closes the file. It may be called twice.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"culvert/connectors"
 	"culvert/fault"
 )
 
@@ -46,12 +47,8 @@ func (r *retries) wait(ctx context.Context) error {
 
 // pause is a wait that ends with ctx.
 func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if connectors.Wait(ctx, d) != nil {
 		return fault.New(fault.Retry, "mongo.interrupted", "a wait was interrupted: %w", context.Cause(ctx))
 	}
+	return nil
 }

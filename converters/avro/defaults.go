@@ -1,7 +1,6 @@
 package avro
 
 import (
-	"bytes"
 	"encoding/json"
 	"strconv"
 
@@ -22,10 +21,8 @@ func (t *toConnect) defaultOf(s *data.Schema, n *Node, field json.RawMessage) {
 	if raw == nil {
 		return
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var v any
-	if d.Decode(&v) != nil || v == nil {
+	v, ok := treeOf(string(raw))
+	if !ok || v == nil {
 		return
 	}
 	if value, ok := defaultValue(n, s, v); ok && !value.IsNull() {

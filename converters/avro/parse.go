@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	hamba "github.com/hamba/avro/v2"
+
+	"culvert/converters/wire"
 )
 
 // Parse reads the JSON of a schema. The texts of the schemas that it refers to
@@ -44,7 +46,7 @@ func recovered(err *error) {
 // qualify: with names written in full.
 func parseWith(texts []string, qualify bool) (s hamba.Schema, err error) {
 	for _, t := range texts {
-		if err := bounded(t); err != nil {
+		if err := wire.Bounded(t, maxSchemaDepth); err != nil {
 			return nil, err
 		}
 	}
@@ -89,34 +91,8 @@ func readable(written, text string, refs []string) (err error) {
 
 const (
 	maxBadDefaults = 100
-	maxSchemaText  = 4 << 20
 	maxSchemaDepth = 500 // brackets within brackets
 )
-
-// bounded refuses texts that no reader should be given: the parsers below recurse.
-func bounded(text string) error {
-	if len(text) > maxSchemaText {
-		return fmt.Errorf("a schema of %d bytes, at most %d are read", len(text), maxSchemaText)
-	}
-	depth := 0
-	quoted := false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '\\' && quoted:
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > maxSchemaDepth {
-				return fmt.Errorf("a schema nested deeper than %d levels", maxSchemaDepth)
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return nil
-}
 
 func parseTolerant(text string, cache *hamba.SchemaCache) (hamba.Schema, error) {
 	s, err := hamba.ParseWithCache(text, "", cache)
@@ -138,13 +114,8 @@ func parseTolerant(text string, cache *hamba.SchemaCache) (hamba.Schema, error) 
 
 // withoutDefault removes the defaults of the fields of that name.
 func withoutDefault(text, field string) (string, bool) {
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
-	var v any
-	if d.Decode(&v) != nil {
-		return text, false
-	}
-	if !dropDefault(v, field) {
+	v, ok := treeOf(text)
+	if !ok || !dropDefault(v, field) {
 		return text, false
 	}
 	raw, err := marshal(v)

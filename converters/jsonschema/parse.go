@@ -11,12 +11,12 @@ import (
 	"github.com/dlclark/regexp2"
 	lib "github.com/santhosh-tekuri/jsonschema/v6"
 
+	"culvert/converters/wire"
 	"culvert/schemas"
 )
 
 const (
 	rootURL     = "schema:///root.json"
-	maxText     = 4 << 20
 	maxDepth    = 200
 	maxSubtrees = 20000 // objects in a schema; the library compares each with all others
 )
@@ -130,7 +130,7 @@ func (b backtracking) MatchString(s string) bool {
 // document parses the text of a schema and brings it into the form that the library
 // knows: without dialects that it does not, and with the anchors that Connect writes.
 func document(text string, draft7 bool) (any, error) {
-	if err := bounded(text); err != nil {
+	if err := wire.Bounded(text, maxDepth); err != nil {
 		return nil, err
 	}
 	doc, err := lib.UnmarshalJSON(strings.NewReader(text))
@@ -187,28 +187,4 @@ func tidy(v any, draft7 bool, left *int) bool {
 		}
 	}
 	return true
-}
-
-// bounded refuses texts that no reader should be given.
-func bounded(text string) error {
-	if len(text) > maxText {
-		return fmt.Errorf("a schema of %d bytes, at most %d are read", len(text), maxText)
-	}
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '\\' && quoted:
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return fmt.Errorf("a schema nested deeper than %d levels", maxDepth)
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return nil
 }

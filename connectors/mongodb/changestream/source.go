@@ -111,7 +111,7 @@ func (s *Source) step(ctx context.Context, b *data.Batch) error {
 			return err
 		}
 		if c == nil {
-			return sleep(ctx, s.cfg.await()) // nothing to watch yet
+			return connectors.Wait(ctx, s.cfg.await()) // nothing to watch yet
 		}
 		s.stream = c
 		s.drained()

@@ -7,6 +7,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"culvert/connectors"
 	"culvert/connectors/mongodb"
 	"culvert/fault"
 )
@@ -184,7 +185,7 @@ func (s *Source) waitOut(ctx context.Context, err error) error {
 	}
 	d := min(firstWait<<min(s.attempts, 10), lastWait)
 	s.attempts++
-	return sleep(ctx, d)
+	return connectors.Wait(ctx, d)
 }
 
 // answered ends a time of waiting.
@@ -196,17 +197,6 @@ func (s *Source) answered() {
 	s.log.Info("MongoDB answers again")
 	if s.env.Waiting != nil {
 		s.env.Waiting("")
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
