@@ -119,6 +119,22 @@ func Of(err error) *Error {
 	return nil
 }
 
+// InField puts the name of a record's field in front of the path that err has in
+// Field. What is no Error, or nil, stays as it is.
+func InField(err error, name string) error {
+	if err == nil { // without the allocation of Of
+		return nil
+	}
+	e := Of(err)
+	if e == nil {
+		return err
+	}
+	if e.Field != "" {
+		name += "." + e.Field
+	}
+	return e.WithField(name)
+}
+
 // Explain is the text for a trace or a log: what happened and, where it is
 // known, what the user can do about it.
 func Explain(err error) string {

@@ -6,6 +6,7 @@ import (
 
 	"culvert/data"
 	"culvert/data/values"
+	"culvert/fault"
 )
 
 // encoder writes values of one Connect schema as one Avro type. It is compiled
@@ -431,7 +432,7 @@ func (e *encoder) record(dst []byte, v data.Value, depth int) ([]byte, error) {
 			value = e.schema.Fields[f.from].Schema.DefaultOr(value)
 		}
 		if dst, err = f.enc.append(dst, value, depth+1); err != nil {
-			return nil, inField(err, e.schema.Fields[f.from].Name)
+			return nil, fault.InField(err, e.schema.Fields[f.from].Name)
 		}
 	}
 	return dst, nil

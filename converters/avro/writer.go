@@ -2,7 +2,6 @@ package avro
 
 import (
 	"culvert/data"
-	"culvert/fault"
 )
 
 // Writer is a writer schema with all that decoding needs. It does not change once
@@ -52,16 +51,4 @@ func (w *Writer) decode(d *decoder, b []byte, a *data.Arena) (data.Value, *data.
 		return data.Value{}, nil, err
 	}
 	return v, w.schema, nil
-}
-
-// inField notes the path of the field that an error is about.
-func inField(err error, name string) error {
-	e := fault.Of(err)
-	if e == nil {
-		return err
-	}
-	if e.Field != "" {
-		name += "." + e.Field
-	}
-	return e.WithField(name)
 }

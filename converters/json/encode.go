@@ -10,6 +10,7 @@ import (
 	"culvert/converters/json/lex"
 	"culvert/data"
 	"culvert/data/values"
+	"culvert/fault"
 )
 
 // Encode appends the JSON of v, in an envelope with its schema if schemas are
@@ -221,7 +222,7 @@ func (c *Converter) fieldsOf(dst []byte, v data.Value, s *data.Schema, depth int
 		dst = append(appendString(dst, s.Fields[i].Name), ':')
 		named := len(dst)
 		if dst, err = c.value(dst, f, s.Fields[i].Schema, depth+1); err != nil {
-			return nil, inField(err, s.Fields[i].Name)
+			return nil, fault.InField(err, s.Fields[i].Name)
 		}
 		if len(dst) == named { // left out
 			dst = dst[:before]

@@ -538,7 +538,7 @@ func (c *Converter) structure(b []byte, i, depth int, s *data.Schema, a *data.Ar
 		}
 		member, end, err := c.typed(b, v, depth+1, s.Fields[f].Schema, a)
 		fields[f] = member
-		return end, inField(err, s.Fields[f].Name)
+		return end, fault.InField(err, s.Fields[f].Name)
 	})
 	if err != nil {
 		return data.Value{}, 0, err
@@ -550,24 +550,9 @@ func (c *Converter) structure(b []byte, i, depth int, s *data.Schema, a *data.Ar
 		}
 		if fields[f].IsNull() {
 			if fields[f], err = c.null(s.Fields[f].Schema); err != nil {
-				return data.Value{}, 0, inField(err, s.Fields[f].Name)
+				return data.Value{}, 0, fault.InField(err, s.Fields[f].Name)
 			}
 		}
 	}
 	return data.OfStruct(fields), end, nil
-}
-
-// inField notes the path of the field that an error is about.
-func inField(err error, name string) error {
-	if err == nil {
-		return nil
-	}
-	e := fault.Of(err)
-	if e == nil {
-		return err
-	}
-	if e.Field != "" {
-		name += "." + e.Field
-	}
-	return e.WithField(name)
 }

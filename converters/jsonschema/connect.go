@@ -356,7 +356,7 @@ func (t *toConnect) object(s *data.Schema, n *node) error {
 	for _, p := range byIndex(n.props) {
 		fs, err := t.schema(p.node, 0, t.optionalUnless && !n.required[p.name])
 		if err != nil {
-			return inField(err, p.name)
+			return fault.InField(err, p.name)
 		}
 		s.Fields = append(s.Fields, data.Field{Name: p.name, Schema: fs})
 	}
@@ -394,18 +394,6 @@ func integer(v any) (int64, bool) {
 	}
 	i, err := n.Int64()
 	return i, err == nil
-}
-
-// inField notes the path of the field that an error is about.
-func inField(err error, name string) error {
-	e := fault.Of(err)
-	if e == nil {
-		return err
-	}
-	if e.Field != "" {
-		name += "." + e.Field
-	}
-	return e.WithField(name)
 }
 
 // annotate adds what other keywords say.

@@ -9,6 +9,7 @@ import (
 	jsonconv "culvert/converters/json"
 	"culvert/data"
 	"culvert/data/values"
+	"culvert/fault"
 )
 
 // derivation writes the JSON schema of a Connect schema, with the members of objects
@@ -329,7 +330,7 @@ func (d *derivation) fields(s *data.Schema) error {
 		d.str(":")
 		f := s.FieldIndex(name)
 		if err := d.orReference(s.Fields[f].Schema, f); err != nil {
-			return inField(err, name)
+			return fault.InField(err, name)
 		}
 	}
 	d.str("}")

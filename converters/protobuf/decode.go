@@ -97,23 +97,11 @@ func (d *decoder) message(m *message, msg protoreflect.Message, depth int) data.
 		case s.always || msg.Has(s.desc):
 			fields[i] = d.field(&s.member, msg.Get(s.desc), depth)
 			if d.err != nil {
-				d.err = inField(d.err, string(s.desc.Name()))
+				d.err = fault.InField(d.err, string(s.desc.Name()))
 			}
 		}
 	}
 	return data.OfStruct(fields)
-}
-
-// inField notes the path of the field that an error is about.
-func inField(err error, name string) error {
-	e := fault.Of(err)
-	if e == nil {
-		return err
-	}
-	if e.Field != "" {
-		name += "." + e.Field
-	}
-	return e.WithField(name)
 }
 
 // oneof makes the struct that stands for a oneof: the field that is set is set in it.

@@ -12,6 +12,7 @@ import (
 
 	"culvert/data"
 	"culvert/data/values"
+	"culvert/fault"
 )
 
 // encoder writes structs of one Connect schema as one message type. It is compiled
@@ -158,7 +159,7 @@ func (e *encoder) append(dst []byte, v data.Value, depth int) ([]byte, error) {
 		if f.option >= 0 {
 			set, err := e.set(value, s)
 			if err != nil {
-				return nil, inField(err, e.schema.Fields[f.from].Name)
+				return nil, fault.InField(err, e.schema.Fields[f.from].Name)
 			}
 			if set != f.option {
 				continue
@@ -166,7 +167,7 @@ func (e *encoder) append(dst []byte, v data.Value, depth int) ([]byte, error) {
 			value = e.orDefault(value.Elems()[set], s.Fields[set].Schema)
 		}
 		if dst, err = f.append(dst, value, depth); err != nil {
-			return nil, inField(err, e.schema.Fields[f.from].Name)
+			return nil, fault.InField(err, e.schema.Fields[f.from].Name)
 		}
 	}
 	return dst, nil
