@@ -26,10 +26,13 @@ const (
 	spillLen   = spillSplit + 16
 )
 
-// splitKey ends the part of a spilled entry's key that Bloom filters know.
+// splitKey ends the part of a spilled entry's key that Bloom filters know. It
+// does so in keys that were cut off as well: Pebble separates blocks by the
+// shortest key between two, and byte order must be the order of what is before
+// the split and then of what is behind it for those too.
 func splitKey(k []byte) int {
-	if len(k) == spillLen && k[localLen] == spillKind {
-		return spillSplit
+	if len(k) > localLen && k[localLen] == spillKind {
+		return min(len(k), spillSplit)
 	}
 	return len(k)
 }
