@@ -156,6 +156,11 @@ type (
 		// that it has none for. What Write has to find is as of then.
 		Restore(ctx context.Context, tps []data.TopicPartition) (data.Offsets, error)
 	}
+	// Preparer is a sink that can do a part of its work ahead of Write. Prepare is called
+	// once for a batch, by the goroutine that fetches and transforms, while another one
+	// may be in Write. What it makes it leaves in b.Prepared, also an error: that is for
+	// Write to return, in its turn.
+	Preparer interface{ Prepare(b *data.Batch) }
 	// Limited is a sink that bounds the batches it takes.
 	Limited interface{ Limits() Limits }
 	// Transactional is a sink that writes to Kafka. Instead of Write, the task

@@ -11,6 +11,9 @@ type Batch struct {
 	// Record.Input points at, what dead letters and commits are made of.
 	Inputs []Message
 	Arena  *Arena
+	// Prepared is what a sink has made of the batch ahead of its Write, and the sink's
+	// alone; nil: nothing.
+	Prepared any
 
 	marks   []Mark
 	failed  []Failure
@@ -122,5 +125,6 @@ func (b *Batch) Release() {
 	b.marks = b.marks[:0]
 	clear(b.failed)
 	b.failed = b.failed[:0]
+	b.Prepared = nil
 	b.Arena.Reset()
 }

@@ -192,6 +192,49 @@ func Sink(t *testing.T, c SinkCase) {
 			b.Release()
 		}
 	})
+	t.Run("prepared_ahead", func(t *testing.T) {
+		sink := c.Open(t)
+		defer closeTwice(t, sink)
+		p, ok := sink.(connectors.Preparer)
+		if !ok {
+			t.Skip("the sink prepares nothing")
+		}
+		given := data.NewBatch()
+		c.Batch(given, 9)
+		p.Prepare(given)
+		given.Release() // unwritten; it is used for other records, which come as they are
+		reuse(given)
+		given.Release()
+		batches := []*data.Batch{given, data.NewBatch(), data.NewBatch()}
+		for n, b := range batches {
+			c.Batch(b, n)
+			if b != given {
+				p.Prepare(b)
+			}
+		}
+		if got := len(c.Written(t)); got != 0 {
+			t.Fatalf("%d records are in the target before any Write", got)
+		}
+		for n, b := range batches {
+			if err := sink.Write(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+			if got := len(c.Written(t)); got != 10*(n+1) {
+				t.Fatalf("the target holds %d records after %d batches of 10", got, n+1)
+			}
+		}
+		ahead := c.Written(t)
+		plain := c.Open(t)
+		defer closeTwice(t, plain)
+		for n := range batches {
+			write(t, plain, c, n)
+		}
+		for i, want := range c.Written(t) {
+			if ahead[i] != want {
+				t.Fatalf("prepared ahead, record %d is\n%s\nwithout it is\n%s", i, ahead[i], want)
+			}
+		}
+	})
 	t.Run("empty_batch", func(t *testing.T) {
 		sink := c.Open(t)
 		defer closeTwice(t, sink)

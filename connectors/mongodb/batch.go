@@ -3,6 +3,7 @@ package mongodb
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"culvert/data"
@@ -40,62 +41,94 @@ type plan struct {
 	chunks   []chunk
 	failures []failure
 	records  []recordID
-	// open: the last attempt did not finish.
-	open  bool
-	tried []int // models of the transaction under way
+	tried    []int // models of the transaction under way
+
+	err  error         // why there is no plan
+	took time.Duration // to make it
 }
 
 func (p *plan) reset() {
+	if cap(p.buf) > keepBuffer {
+		p.buf = nil
+	}
 	p.buf, p.list, p.chunks = p.buf[:0], p.list[:0], p.chunks[:0]
 	clear(p.failures)
-	p.failures, p.records, p.open = p.failures[:0], p.records[:0], false
+	p.failures, p.records, p.err = p.failures[:0], p.records[:0], nil
 }
 
 // keepBuffer is how much memory a plan keeps for the next batch.
 const keepBuffer = 4 << 20
 
-// build makes the plan of a batch. An error stops the batch before anything is
-// written: a converter that has to wait, or a bad record that is not tolerated.
-func (s *Sink) build(b *data.Batch) error {
-	p := &s.plan
-	if cap(p.buf) > keepBuffer {
-		p.buf = nil
+// planner makes the plans of batches. While one batch is written, the one that was
+// fetched after it is planned.
+type planner struct {
+	cfg       *config
+	tolerates bool // errors.tolerance=all
+
+	mu   sync.Mutex // held while a plan is made: by whoever fetches, or who writes a batch that comes again
+	doc  document
+	free []*plan // guarded by mu
+}
+
+// build makes the plan of a batch. With an error in it nothing is to be written: a
+// converter has to wait, or a bad record is not tolerated.
+func (pl *planner) build(b *data.Batch) *plan {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	p := &plan{}
+	if n := len(pl.free); n > 0 {
+		p, pl.free = pl.free[n-1], pl.free[:n-1]
 	}
 	p.reset()
-	s.doc.now = time.Time{}
+	begun := time.Now()
+	p.err = pl.fill(p, b)
+	p.took = time.Since(begun)
+	return p
+}
+
+// done takes a plan back that nobody needs any more.
+func (pl *planner) done(p *plan) {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	pl.free = append(pl.free, p)
+}
+
+func (pl *planner) fill(p *plan, b *data.Batch) error {
+	d := &pl.doc
+	d.now = time.Time{}
 	var t *topicConfig
 	for i := range b.Records {
 		r := &b.Records[i]
 		if t == nil || t.topic != r.Topic {
 			var err error
-			if t, err = s.topicOf(b, r); err != nil {
+			if t, err = pl.topicOf(b, r); err != nil {
 				return err
 			}
 		}
 		p.records = append(p.records, idOfRecord(r))
-		s.doc.reset(r, b.Arena)
+		d.reset(r, b.Arena)
 		m := len(p.list)
-		ns, err := t.mapper.namespace(&s.doc)
+		ns, err := t.mapper.namespace(d)
 		if err == nil {
-			err = t.model(&s.doc, &p.models)
+			err = t.model(d, &p.models)
 		}
 		if err != nil {
-			if err := s.bad(b, i, t, err); err != nil {
+			if err := pl.bad(b, i, t, err); err != nil {
 				return err
 			}
+			p.failures = append(p.failures, failure{i, t, err})
 			continue
 		}
 		if len(p.list) > m { // a change event may write nothing
 			p.list[m].rec = i
-			s.place(t, ns, m)
+			p.place(t, ns, m)
 		}
 	}
 	return nil
 }
 
 // place adds model m to the last chunk, or to a new one: orderedGroupByTopicAndNamespace.
-func (s *Sink) place(t *topicConfig, ns namespace, m int) {
-	p := &s.plan
+func (p *plan) place(t *topicConfig, ns namespace, m int) {
 	if n := len(p.chunks); n > 0 {
 		c := &p.chunks[n-1]
 		if c.topic == t && c.ns == ns && (t.MaxBatchSize == 0 || c.to-c.from < t.MaxBatchSize) {
@@ -108,18 +141,18 @@ func (s *Sink) place(t *topicConfig, ns namespace, m int) {
 
 // topicOf is the configuration for a record. A topic that a transformation has
 // made is written as configured for all; Java's connector fails there.
-func (s *Sink) topicOf(b *data.Batch, r *data.Record) (*topicConfig, error) {
+func (pl *planner) topicOf(b *data.Batch, r *data.Record) (*topicConfig, error) {
 	routed := r.Input >= 0 && int(r.Input) < len(b.Inputs) && b.Inputs[r.Input].Topic != r.Topic
 	if !routed {
-		if err := s.cfg.known(r.Topic); err != nil {
+		if err := pl.cfg.known(r.Topic); err != nil {
 			return nil, err
 		}
 	}
-	return s.cfg.topic(r.Topic)
+	return pl.cfg.topic(r.Topic)
 }
 
 // bad deals with a record that becomes no write: nil goes on without it.
-func (s *Sink) bad(b *data.Batch, i int, t *topicConfig, err error) error {
+func (pl *planner) bad(b *data.Batch, i int, t *topicConfig, err error) error {
 	r := &b.Records[i]
 	var d *decodeError
 	switch {
@@ -128,21 +161,20 @@ func (s *Sink) bad(b *data.Batch, i int, t *topicConfig, err error) error {
 	case errors.As(err, &d):
 		// Converters belong to the framework: its errors.tolerance decides, and it knows
 		// the converter's name.
-		if !s.frameworkTolerates {
+		if !pl.tolerates {
 			b.Fail(i, d.stage, d.err)
 			return &fault.Error{Class: fault.Fatal, Code: "mongo.undecodable", Java: "org.apache.kafka.connect.errors.ConnectException",
-				Fix: s.fixRecord(r), Err: fmt.Errorf("Tolerance exceeded in error handler: %w", err)}
+				Fix: fixRecord(r), Err: fmt.Errorf("Tolerance exceeded in error handler: %w", err)}
 		}
 	case t.tolerance() == "none":
-		return s.stop(r, err)
+		return stop(r, err)
 	}
-	s.plan.failures = append(s.plan.failures, failure{i, t, err})
 	return nil
 }
 
 // stop is the error that ends the task because of a record.
-func (s *Sink) stop(r *data.Record, err error) error {
-	f := &fault.Error{Class: fault.Fatal, Code: "mongo.record", Java: dataException, Err: err, Fix: s.fixRecord(r)}
+func stop(r *data.Record, err error) error {
+	f := &fault.Error{Class: fault.Fatal, Code: "mongo.record", Java: dataException, Err: err, Fix: fixRecord(r)}
 	if own := fault.Of(err); own != nil {
 		f.Code, f.Java, f.Field = own.Code, own.Java, own.Field
 		if own.Fix != "" {
@@ -152,18 +184,14 @@ func (s *Sink) stop(r *data.Record, err error) error {
 	return f
 }
 
-func (s *Sink) fixRecord(r *data.Record) string {
+func fixRecord(r *data.Record) string {
 	return fmt.Sprintf("The record is that of topic '%s', partition %d, offset %d. Correct it or the configuration, or set errors.tolerance=all "+
 		"to go on without such records (errors.deadletterqueue.topic.name keeps them).", r.Topic, r.Partition, r.Offset)
 }
 
 // resume takes up the plan of an unfinished attempt if b is the same batch, or
 // what is left of it: records that have been settled meanwhile are gone.
-func (s *Sink) resume(b *data.Batch) bool {
-	p := &s.plan
-	if !p.open {
-		return false
-	}
+func (p *plan) resume(b *data.Batch) bool {
 	to := make([]int, len(p.records)) // index of the old record in b, -1: gone
 	next := 0
 	for j := range p.records {

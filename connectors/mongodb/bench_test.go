@@ -182,7 +182,7 @@ func BenchmarkBuildJSON(b *testing.B) {
 	batch := jsonBatch(b)
 	s := openSink(b, discard(b).URI(), keyWriteModel, insertIt)
 	perRecord(b, func() {
-		if err := s.build(batch); err != nil {
+		if err := plans(s, batch); err != nil {
 			b.Fatal(err)
 		}
 	})

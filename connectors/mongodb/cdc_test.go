@@ -62,7 +62,7 @@ func TestNullsOfChangeEvents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.build(texts(0, c.event)); err != nil {
+		if err := plans(s, texts(0, c.event)); err != nil {
 			t.Fatal(err)
 		}
 		got := ""
@@ -83,7 +83,7 @@ func TestQlikUpdateIgnoresTheOrderOfFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.build(texts(0, `{"headers":{"operation":"UPDATE"},"data":{"id":1,"d":{"a":1,"b":[1,{"x":1,"y":2}]}},"beforeData":{"id":1,"d":{"b":[1,{"y":2,"x":1}],"a":1}}}`,
+	if err := plans(s, texts(0, `{"headers":{"operation":"UPDATE"},"data":{"id":1,"d":{"a":1,"b":[1,{"x":1,"y":2}]}},"beforeData":{"id":1,"d":{"b":[1,{"y":2,"x":1}],"a":1}}}`,
 		`{"headers":{"operation":"UPDATE"},"data":{"id":1,"d":{"a":1,"b":[1,2]}},"beforeData":{"id":1,"d":{"b":[2,1],"a":1}}}`)); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestTimeField(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.build(texts(0, `{"ts":`+in+`}`)); err != nil {
+		if err := plans(s, texts(0, `{"ts":`+in+`}`)); err != nil {
 			t.Fatal(err)
 		}
 		m := s.plan.list[0]
@@ -134,7 +134,7 @@ func FuzzChangeEvents(f *testing.F) {
 			}
 			b := texts(0, value)
 			b.Records[0].Key = texts(0, key).Records[0].Value
-			if err := s.build(b); err != nil {
+			if err := plans(s, b); err != nil {
 				if fault.ClassOf(err) != fault.Fatal {
 					t.Fatalf("%s: %v", class, err)
 				}

@@ -144,7 +144,7 @@ func unacknowledgedText(mode string) string {
 
 // Restore is connectors.Checkpointer.
 func (k *keeper) Restore(ctx context.Context, tps []data.TopicPartition) (data.Offsets, error) {
-	k.plan.open = false // its batch comes again only as part of another
+	k.finish() // what was left comes again only as part of another batch
 	if err := k.offsets.create(ctx); err != nil {
 		return nil, err
 	}
@@ -186,9 +186,8 @@ func (k *keeper) Write(ctx context.Context, b *data.Batch) error {
 	if err != nil || len(b.Failed()) > 0 {
 		return err
 	}
-	k.retry = retries{}
 	k.offsets.made(moves)
-	k.plan.open = false
+	k.finish()
 	return nil
 }
 

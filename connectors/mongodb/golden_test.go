@@ -139,7 +139,7 @@ func process(c *golden.VectorCase) error {
 		}
 		b := data.NewBatch()
 		b.Records = append(b.Records, r)
-		err = s.build(b)
+		err = plans(s, b)
 		if err != nil {
 			// The batch stops the task; underneath is the record's error.
 			if f := fault.Of(err); f.Class == fault.Fatal {
@@ -226,7 +226,7 @@ func batchesCase(c *golden.VectorCase) error {
 	if err != nil {
 		return err
 	}
-	if err := s.build(b); err != nil {
+	if err := plans(s, b); err != nil {
 		return err
 	}
 	type bulk struct {

@@ -12,7 +12,8 @@ import (
 	"culvert/data"
 )
 
-// Sink writes the records of a task to MongoDB. It is used by one goroutine.
+// Sink writes the records of a task to MongoDB. It is used by one goroutine; another
+// one may be in Prepare.
 type Sink struct {
 	cfg    *config
 	env    connectors.Env
@@ -20,8 +21,7 @@ type Sink struct {
 	server server
 	hosts  string // names the server in messages, without credentials
 
-	frameworkTolerates bool // errors.tolerance=all: b.Fail skips or dead-letters
-	frameworkReports   bool // a dead letter topic or errors.log.enable is set
+	frameworkReports bool // a dead letter topic or errors.log.enable is set
 
 	patience time.Duration
 	retry    retries
@@ -32,8 +32,8 @@ type Sink struct {
 	inside    bool // a transaction is open
 	broken    bool // and one of its statements has failed
 
-	doc  document
-	plan plan
+	planner planner
+	plan    *plan // of the batch that is written, or was not finished; else nil
 	wire
 	closed bool
 }
@@ -59,8 +59,8 @@ func newSink(cfg *config, env connectors.Env, srv server) *Sink {
 	}
 	return &Sink{
 		cfg: cfg, env: env, log: log, server: srv, hosts: hostsOf(cfg.URI), patience: patience,
-		frameworkTolerates: strings.EqualFold(cfg.props["errors.tolerance"], "all"),
-		frameworkReports:   cfg.props["errors.deadletterqueue.topic.name"] != "" || strings.EqualFold(cfg.props["errors.log.enable"], "true"),
+		planner:          planner{cfg: cfg, tolerates: strings.EqualFold(cfg.props["errors.tolerance"], "all")},
+		frameworkReports: cfg.props["errors.deadletterqueue.topic.name"] != "" || strings.EqualFold(cfg.props["errors.log.enable"], "true"),
 	}
 }
 
@@ -85,26 +85,43 @@ func (s *Sink) Write(ctx context.Context, b *data.Batch) error {
 	if err != nil {
 		return err
 	}
-	s.retry = retries{}
 	s.report(b)
-	s.plan.open = false
+	s.finish()
 	return nil
 }
 
-// take takes up the plan of the batch where the last attempt left it, or makes it.
+// Prepare is connectors.Preparer: it makes the plan of the batch.
+func (s *Sink) Prepare(b *data.Batch) { b.Prepared = s.planner.build(b) }
+
+// take takes up the plan of the batch where the last attempt left it, also where the
+// batch was read again meanwhile; else it is that of Prepare, or a new one.
 func (s *Sink) take(b *data.Batch) error {
-	if !s.resume(b) {
-		s.retry = retries{}
-		begun := time.Now()
-		err := s.build(b)
-		s.work.Processing.Add(time.Since(begun))
-		if err != nil {
-			s.plan.open = false
-			return err
-		}
+	p, _ := b.Prepared.(*plan)
+	b.Prepared = nil
+	again := s.plan != nil && s.plan.resume(b)
+	switch {
+	case p == nil && again:
+		return nil
+	case p == nil:
+		p = s.planner.build(b)
 	}
-	s.plan.open = true
+	s.work.Processing.Add(p.took)
+	if err := p.err; err != nil || again {
+		s.planner.done(p)
+		return err
+	}
+	s.finish()
+	s.plan = p
 	return nil
+}
+
+// finish forgets the batch.
+func (s *Sink) finish() {
+	s.retry = retries{}
+	if s.plan != nil {
+		s.planner.done(s.plan)
+		s.plan = nil
+	}
 }
 
 // watch shows in the status that a write takes long; over ends it.
@@ -192,7 +209,7 @@ func (s *Sink) fail(b *data.Batch, i int, t *topicConfig, err error) {
 		b.Fail(i, d.stage, d.err)
 		return
 	}
-	if !s.frameworkTolerates && !s.frameworkReports {
+	if !s.planner.tolerates && !s.frameworkReports {
 		r := &b.Records[i]
 		s.log.Warn("record skipped", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
 		return
@@ -218,4 +235,7 @@ func (s *Sink) Close(ctx context.Context) error {
 	return s.server.close(ctx)
 }
 
-var _ connectors.Sink = (*Sink)(nil)
+var (
+	_ connectors.Sink     = (*Sink)(nil)
+	_ connectors.Preparer = (*Sink)(nil)
+)

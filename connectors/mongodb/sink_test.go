@@ -193,3 +193,10 @@ func TestRoutedTopic(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// plans makes the plan of a batch that of the sink, as Write does.
+func plans(s *Sink, b *data.Batch) error {
+	s.finish()
+	s.plan = s.planner.build(b)
+	return s.plan.err
+}

@@ -138,6 +138,9 @@ func (ses *session) fetch() error {
 			ses.lastLetters(w)
 			return err
 		}
+		if s.prepares != nil && len(w.batch.Records) > 0 {
+			s.prepares.Prepare(w.batch)
+		}
 		s.cfg.Stats.Sent(len(w.batch.Records))
 		select {
 		case ses.ready <- w:

@@ -54,6 +54,7 @@ type Sink struct {
 	sub      *subscriber
 	sink     connectors.Sink
 	keeps    connectors.Checkpointer // the sink, if it keeps offsets; else nil
+	prepares connectors.Preparer     // the sink, if it works ahead; else nil
 	consumer Consumer
 	letters  Producer
 	admin    Admin
@@ -126,6 +127,7 @@ func (s *Sink) open(ctx context.Context) error {
 		return err
 	}
 	s.keeps, _ = s.sink.(connectors.Checkpointer)
+	s.prepares, _ = s.sink.(connectors.Preparer)
 	s.limits = bounded(s.limits, s.sink)
 	s.gate.start()
 	if err := s.retry.do(ctx, "broker", func() (err error) {

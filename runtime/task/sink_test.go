@@ -424,6 +424,57 @@ func TestSink_pipeline_is_bounded(t *testing.T) {
 	})
 }
 
+// ahead is a target that prepares: it notes each batch by its first value.
+type ahead struct {
+	*target
+	mu       sync.Mutex
+	prepared []string
+}
+
+func (a *ahead) Prepare(b *data.Batch) {
+	v, _, err := b.Records[0].Value.Value(b.Arena)
+	if err != nil {
+		b.Prepared = err
+		return
+	}
+	b.Prepared = strings.Clone(v.Str())
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.prepared = append(a.prepared, b.Prepared.(string))
+}
+
+// A batch is prepared once, after the transformations, while the one before is written.
+func TestSink_prepares_ahead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSinkTest(t)
+		s.topic("in", 1)
+		s.values(21, 0)
+		s.cfg.Chain.Steps = []Step{{Name: "upper", Transform: upper{s.registry}}}
+		a := &ahead{target: s.dst}
+		s.cfg.Open = func(context.Context) (connectors.Sink, error) { return a, nil }
+		block := make(chan struct{})
+		var found []any
+		s.dst.set(func(_ context.Context, b *data.Batch) error {
+			<-block
+			found = append(found, b.Prepared)
+			return nil
+		})
+		s.start(t)
+		want := []string{"V0", "V7", "V14"}
+		if got := a.prepared; !slices.Equal(got, want) {
+			t.Errorf("prepared %v while the first batch is being written, want %v", got, want)
+		}
+		close(block)
+		synctest.Wait()
+		if got := fmt.Sprint(found); got != fmt.Sprint(want) {
+			t.Errorf("written with %v, want %v", got, want)
+		}
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // upper is a transformation; "drop" is dropped, "fail" fails.
 type upper struct{ registry *registry }
 
