@@ -57,8 +57,9 @@ type Plugin struct {
 	// same tasks.
 	Tasks func(props map[string]string, max int) ([]map[string]string, error)
 	// CheckOffsets says whether source offsets that a user wants to set are of a
-	// shape that the connector can read (KIP-875); nil: any are. A null Next forgets.
-	CheckOffsets func(props map[string]string, offsets []data.Mark) error
+	// shape that the connector can read (KIP-875); nil: any are. A null Next forgets. It
+	// may ask what the connector reads from, within ctx.
+	CheckOffsets func(ctx context.Context, props map[string]string, offsets []data.Mark) error
 	// AllOffsets: no offsets are kept anywhere but in Connect, and the Java class says
 	// so (its alterOffsets returns true, KIP-875). Otherwise users who change offsets
 	// are told to look elsewhere as well.

@@ -314,7 +314,7 @@ func TestCheckOffsets(t *testing.T) {
 		{m(s("filename"), s("f")), m(s("position"), s("1")), "The value for the 'position' key in the offset is expected to be a Long value"},
 		{m(s("filename"), s("f")), m(s("position"), data.OfInt64(-1)), "The value for the 'position' key in the offset should be a non-negative value"},
 	} {
-		err := checkOffsets(map[string]string{"file": "f"}, []data.Mark{{Partition: c.partition, Next: c.next}})
+		err := checkOffsets(t.Context(), map[string]string{"file": "f"}, []data.Mark{{Partition: c.partition, Next: c.next}})
 		if (err == nil) != (c.want == "") || err != nil && err.Error() != c.want {
 			t.Errorf("%v, want %q", err, c.want)
 		}

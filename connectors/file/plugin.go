@@ -121,7 +121,7 @@ const (
 )
 
 // checkOffsets is FileStreamSourceConnector.alterOffsets.
-func checkOffsets(props map[string]string, offsets []data.Mark) error {
+func checkOffsets(_ context.Context, props map[string]string, offsets []data.Mark) error {
 	bad := func(format string, args ...any) error {
 		return fault.New(fault.Config, "file.offsets", format, args...).WithJava("org.apache.kafka.connect.errors.ConnectException")
 	}

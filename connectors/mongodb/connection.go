@@ -46,7 +46,7 @@ func (c *Connection) URI() string { return c.settings.URI }
 // whether the user may do the actions on the namespace (ConnectionValidator); role is
 // one that grants them. It names the server, unless nobody is to be asked.
 func (c *Connection) Check(ctx context.Context, actions []string, db, coll, role string, r *configdef.Report) (target string) {
-	if c.settings.ConnectionCheck == checkNone {
+	if !c.Asks() {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
@@ -57,6 +57,9 @@ func (c *Connection) Check(ctx context.Context, actions []string, db, coll, role
 	})
 	return "MongoDB at " + c.Hosts()
 }
+
+// Asks reports whether the server may be asked before a task runs (connection.check).
+func (c *Connection) Asks() bool { return c.settings.ConnectionCheck != checkNone }
 
 // Open makes a client. It does not wait for the server: the first command does.
 func (c *Connection) Open() (*Client, error) {

@@ -50,6 +50,30 @@ func TestManagedPipeline(t *testing.T) {
 	}
 }
 
+// TestManagedSourceOffsets: the offsets of a managed source are checked by what its
+// configuration means.
+func TestManagedSourceOffsets(t *testing.T) {
+	w := newWorld(t)
+	host := w.mongo.Addr()
+	w.do(http.MethodPost, "/connectors", json.RawMessage(fmt.Sprintf(`{"name":"s","config":{"connector.class":"MongoDbAtlasSource","connection.host":%q,
+		"database":"shop","topic.prefix":"p","tasks.max":"1"},"initial_state":"STOPPED"}`, host)), http.StatusCreated)
+	set := func(ns, offset string, status int) string {
+		t.Helper()
+		return string(w.do(http.MethodPatch, "/connectors/s/offsets", json.RawMessage(fmt.Sprintf(`{"offsets":[{"partition":{"ns":%q},"offset":%s}]}`, ns, offset)), status))
+	}
+	const token = `{"_id":"{\"_data\": \"8200000000\"}"}`
+	if body := set("mongodb://elsewhere/shop", token, http.StatusInternalServerError); !strings.Contains(body, "mongodb://"+host+"/shop") {
+		t.Errorf("the partition is not named: %s", body)
+	}
+	if body := set("mongodb://"+host+"/shop", `{"_id":{"a":1}}`, http.StatusInternalServerError); !strings.Contains(body, "field _id contains MAP") {
+		t.Errorf("%s", body)
+	}
+	set("mongodb://"+host+"/shop", token, http.StatusOK)
+	if _, body := w.get("/connectors/s/offsets"); !strings.Contains(string(body), "8200000000") {
+		t.Errorf("not set: %s", body)
+	}
+}
+
 // TestDryRunSaysWhatDoesNotAnswer: nothing of it is an error of the configuration,
 // but MongoDB, as in Java.
 func TestDryRunSaysWhatDoesNotAnswer(t *testing.T) {

@@ -406,7 +406,12 @@ func (b *building) plugin(class string) (herder.Plugin, error) {
 	if err != nil {
 		return herder.Plugin{}, err
 	}
-	out := herder.Plugin{Kind: p.Kind, Version: cmp.Or(p.Version, ConnectVersion), CheckOffsets: p.CheckOffsets, AllOffsets: p.AllOffsets}
+	out := herder.Plugin{Kind: p.Kind, Version: cmp.Or(p.Version, ConnectVersion), AllOffsets: p.AllOffsets}
+	if p.CheckOffsets != nil {
+		out.CheckOffsets = func(ctx context.Context, props map[string]string, offsets []data.Mark) error {
+			return p.CheckOffsets(ctx, b.registry.Adapt(props, b.Config.Props).Props, offsets)
+		}
+	}
 	if p.KeptOffsets != nil {
 		out.KeptOffsets = func(ctx context.Context, props map[string]string, group string, offsets map[data.TopicPartition]*int64) (bool, error) {
 			return p.KeptOffsets(ctx, b.registry.Adapt(props, b.Config.Props).Props, group, offsets)

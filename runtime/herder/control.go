@@ -272,10 +272,13 @@ func (h *Herder) AlterOffsets(ctx context.Context, name string, offsets []data.M
 			if err != nil {
 				return err
 			}
-			if err := p.CheckOffsets(resolved.Props, offsets); err != nil {
+			if err := p.CheckOffsets(ctx, resolved.Props, offsets); err != nil {
 				// Java does not tell the user's mistake from its own here: 500.
 				return fault.New(fault.Fatal, "connect.offsets", "%s", resolved.Secrets.Redact(err.Error()))
 			}
+		}
+		if err := store.CheckSourceOffsets(offsets); err != nil {
+			return err
 		}
 		return h.s.Offsets.Commit(ctx, name, offsets)
 	})

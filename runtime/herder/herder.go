@@ -37,8 +37,9 @@ type Worker interface {
 type Plugin struct {
 	Kind    connectors.Kind
 	Version string
-	// CheckOffsets is that of connectors.Plugin; nil: every offset may be set.
-	CheckOffsets func(props map[string]string, offsets []data.Mark) error
+	// CheckOffsets is that of connectors.Plugin, for properties as users write them; nil:
+	// every offset may be set.
+	CheckOffsets func(ctx context.Context, props map[string]string, offsets []data.Mark) error
 	AllOffsets   bool // that of connectors.Plugin
 	// KeptOffsets is that of connectors.Plugin, for properties as users write them; nil:
 	// none are kept.

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"culvert/data"
+	"culvert/fault"
 )
 
 // OffsetStore is the Offsets on a table.
@@ -56,6 +57,25 @@ func (s *OffsetStore) Load(ctx context.Context, connector string, partitions []d
 	}
 	return out, nil
 }
+
+// CheckSourceOffsets refuses source partitions and offsets that a user gives and that
+// hold more than primitive values, in the words of OffsetUtils.validateFormat.
+func CheckSourceOffsets(marks []data.Mark) error {
+	for _, m := range marks {
+		for _, object := range []data.Value{m.Partition, m.Next} {
+			pairs := object.Elems()
+			for i := 0; i+1 < len(pairs); i += 2 {
+				if kind, ok := nested[pairs[i+1].Kind()]; ok {
+					return fault.New(fault.Fatal, "offsets.nested", "Offsets may only contain primitive types as values, but field %s contains %s", plain(pairs[i]), kind)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// nested are the kinds that an offset may not have, by Java's names.
+var nested = map[data.Kind]string{data.Map: "MAP", data.Array: "ARRAY", data.Struct: "STRUCT"}
 
 // Commit writes the marks.
 func (s *OffsetStore) Commit(ctx context.Context, connector string, marks []data.Mark) error {

@@ -53,6 +53,11 @@ func partitionName(s *settings) string {
 	return name
 }
 
+// partitionOf is the source partition of a configuration.
+func partitionOf(s *settings) data.Value {
+	return data.OfMap([]data.Value{data.OfString(offsetNamespace), data.OfString(partitionName(s))})
+}
+
 // stored is the position that is kept for the source's partition.
 type stored struct {
 	token   bson.Raw // nil: none
@@ -65,29 +70,38 @@ func load(ctx context.Context, offsets connectors.OffsetReader, partition data.V
 		return stored{}, nil
 	}
 	found, err := offsets.Load(ctx, []data.Value{partition})
-	if err != nil || len(found) == 0 || found[0].IsNull() {
+	if err != nil || len(found) == 0 {
 		return stored{}, err
 	}
-	at := stored{any: true}
-	if _, at.copying = found[0].Lookup(offsetCopy); at.copying {
-		return at, nil
-	}
-	id, ok := found[0].Lookup(offsetID)
-	if !ok {
-		return at, nil
-	}
-	if id.Kind() != data.String {
-		return at, badOffset("%q is no text", offsetID)
-	}
-	if at.token, err = mongodb.Document(id.Str()); err != nil {
-		return at, badOffset("%q is no resume token: %w", offsetID, err)
+	at, err := readOffset(found[0])
+	if err != nil {
+		return at, fault.New(fault.Config, "mongo.offset", "The stored offset cannot be read: %w", err).
+			WithFix("Stop the connector and set or delete its offsets (PATCH or DELETE /connectors/{name}/offsets).")
 	}
 	return at, nil
 }
 
-func badOffset(format string, args ...any) error {
-	return fault.New(fault.Config, "mongo.offset", "The stored offset cannot be read: %w", fmt.Errorf(format, args...)).
-		WithFix("Stop the connector and set or delete its offsets (PATCH or DELETE /connectors/{name}/offsets).")
+// readOffset reads an offset, null where there is none.
+func readOffset(next data.Value) (stored, error) {
+	if next.IsNull() {
+		return stored{}, nil
+	}
+	at := stored{any: true}
+	if _, at.copying = next.Lookup(offsetCopy); at.copying {
+		return at, nil
+	}
+	id, ok := next.Lookup(offsetID)
+	if !ok {
+		return at, nil
+	}
+	if id.Kind() != data.String {
+		return at, fmt.Errorf("%q is no text", offsetID)
+	}
+	var err error
+	if at.token, err = mongodb.Document(id.Str()); err != nil {
+		return at, fmt.Errorf("%q is no resume token: %w", offsetID, err)
+	}
+	return at, nil
 }
 
 // tokenText is a document as offsets hold it: Java's BsonDocument.toJson.

@@ -44,6 +44,8 @@ func Plugin() connectors.Plugin {
 		Check:     check,
 		Dial:      dial,
 		Tasks:     tasks,
+		// AllOffsets is false, as the class has no alterOffsets.
+		CheckOffsets: checkOffsets,
 		Source: func(ctx context.Context, env connectors.Env, task map[string]string) (connectors.Source, error) {
 			return Open(ctx, env, task)
 		},

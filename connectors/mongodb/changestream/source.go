@@ -58,7 +58,7 @@ func Open(ctx context.Context, env connectors.Env, task map[string]string) (*Sou
 	if err != nil {
 		return nil, fault.New(fault.Config, "mongo.config", "%w", err).WithJava("org.apache.kafka.common.config.ConfigException")
 	}
-	s.partition = data.OfMap([]data.Value{data.OfString(offsetNamespace), data.OfString(partitionName(cfg))})
+	s.partition = partitionOf(cfg)
 	at, err := load(ctx, env.Offsets, s.partition)
 	if err != nil {
 		return nil, err
