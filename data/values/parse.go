@@ -39,10 +39,41 @@ func Parse(text string) (data.Value, *data.Schema, error) {
 		return data.OfString(text), stringSchema, nil
 	}
 	p := parser{tokens: tokens{text: text}}
-	return p.value(false, 0)
+	v, s, err := p.value(false, 0)
+	if p.temporals && err == nil {
+		v = untyped(v, s)
+	}
+	return v, s, err
 }
 
-type parser struct{ tokens }
+type parser struct {
+	tokens
+	temporals bool // a date, time or timestamp was read
+}
+
+// untyped makes a timestamp of every date and time that no schema tells of, as all
+// of them are a java.util.Date.
+func untyped(v data.Value, s *data.Schema) data.Value {
+	var key, elem *data.Schema
+	if s != nil {
+		key, elem = s.Key, s.Elem
+	}
+	switch all := v.Elems(); v.Kind() {
+	case data.Date, data.Time:
+		if s == nil {
+			return data.OfTimestamp(v.Int())
+		}
+	case data.Array:
+		for i := range all {
+			all[i] = untyped(all[i], elem)
+		}
+	case data.Map:
+		for i := 0; i+1 < len(all); i += 2 {
+			all[i], all[i+1] = untyped(all[i], key), untyped(all[i+1], elem)
+		}
+	}
+	return v
+}
 
 // single consumes a word that is the whole value.
 func (p *parser) single(word string, embedded bool) bool {
@@ -122,11 +153,14 @@ func (p *parser) temporal(token string) (data.Value, *data.Schema, bool) {
 	start := p.mark()
 	if rest, ok := p.ahead(4); ok {
 		if v, s, ok := temporal(token + rest); ok {
+			p.temporals = true
 			return v, s, true
 		}
 	}
 	p.rewind(start)
-	return temporal(token)
+	v, s, ok := temporal(token)
+	p.temporals = p.temporals || ok
+	return v, s, ok
 }
 
 func (p *parser) quoted() (data.Value, *data.Schema) {
@@ -139,6 +173,7 @@ func (p *parser) quoted() (data.Value, *data.Schema) {
 	}
 	text := b.String()
 	if v, s, ok := temporal(text); ok {
+		p.temporals = true
 		return v, s
 	}
 	return data.OfString(text), stringSchema

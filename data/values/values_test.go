@@ -115,3 +115,30 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestParseDatesWithoutSchema: a date in an array or a map that has no schema for it
+// is a java.util.Date of no particular kind.
+func TestParseDatesWithoutSchema(t *testing.T) {
+	for text, want := range map[string]data.Kind{
+		"2023-11-14": data.Date, "[2023-11-14]": data.Date, "[2023-11-14, true]": data.Timestamp, "[[2023-11-14], 1]": data.Timestamp,
+		"{a:1}": data.String, `{"a":2023-11-14}`: data.Date, `{"a":"2023-11-14","b":true}`: data.Timestamp, `{"a":1,"b":[2023-11-14]}`: data.Timestamp,
+	} {
+		v, s, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := firstDate(v); got != want {
+			t.Errorf("%s: %s under %v, want %s", text, got, s, want)
+		}
+	}
+}
+
+// firstDate is the kind of the first date in v, of v itself if it holds none.
+func firstDate(v data.Value) data.Kind {
+	for _, e := range v.Elems() {
+		if k := firstDate(e); k == data.Date || k == data.Timestamp {
+			return k
+		}
+	}
+	return v.Kind()
+}

@@ -40,21 +40,24 @@ func New(pattern string) (*Format, error) {
 	quoted := false
 	for i := 0; i < len(pattern); i++ {
 		c := pattern[i]
-		switch isLetter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'; {
+		switch {
 		case c == '\'' && i+1 < len(pattern) && pattern[i+1] == '\'':
 			literal.WriteByte('\'')
 			i++
 		case c == '\'':
 			quoted = !quoted
-		case quoted || !isLetter:
+		case quoted || !isLetter(c):
 			literal.WriteByte(c)
-		case !strings.ContainsRune(letters, rune(c)):
+		case !isKnown(c):
 			return nil, fmt.Errorf("Illegal pattern character '%c'", c)
 		default:
 			flush()
 			n := i
 			for i+1 < len(pattern) && pattern[i+1] == c {
 				i++
+			}
+			if next := i + 1; next < len(pattern) && isLetter(pattern[next]) && !isKnown(pattern[next]) {
+				continue // Java reads the letter behind before it looks at this one's count
 			}
 			if c == 'X' && i-n > 2 {
 				return nil, fmt.Errorf("invalid ISO 8601 format: length=%d", i-n+1)
@@ -68,6 +71,9 @@ func New(pattern string) (*Format, error) {
 	flush()
 	return f, nil
 }
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+func isKnown(c byte) bool  { return strings.IndexByte(letters, c) >= 0 }
 
 // Pattern is what the format was made from.
 func (f *Format) Pattern() string { return f.pattern }

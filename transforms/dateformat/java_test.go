@@ -66,7 +66,7 @@ func answer(f *Format, op, input string) string {
 
 func TestPatternErrors(t *testing.T) {
 	for pattern, want := range map[string]string{
-		"b": "Illegal pattern character 'b'", "bad{": "Illegal pattern character 'b'", "'x": "Unterminated quote", "XXXX": "invalid ISO 8601 format: length=4",
+		"b": "Illegal pattern character 'b'", "bad{": "Illegal pattern character 'b'", "'x": "Unterminated quote", "XXXX": "invalid ISO 8601 format: length=4", "XXXXb": "Illegal pattern character 'b'", "XXXX'b'": "invalid ISO 8601 format: length=4",
 	} {
 		if _, err := New(pattern); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", pattern, err, want)

@@ -56,6 +56,9 @@ func (t *translator) boundary(c rune) bool {
 		t.emit(`\` + string(c))
 	case 'R':
 		t.emit(`(?:\r\n|` + verticals.String() + `)`)
+	case 'X': // a character with its marks; Java's graphemes are longer in some scripts, not in ASCII
+		m := marks()
+		t.emit(`(?:\r\n|` + m.negate().String() + m.String() + `*|` + m.String() + `+)`)
 	default:
 		return false
 	}
@@ -124,37 +127,6 @@ func (t *translator) classEscape() (s set, ok bool, err error) {
 		s = s.negate()
 	}
 	return s, true, nil
-}
-
-// property reads \p{name} or \pL.
-func (t *translator) property(negated bool) (set, bool, error) {
-	t.at += 2
-	name := string(t.peek())
-	switch {
-	case !t.more():
-		return nil, false, t.fail(t.at, "Illegal/unsupported escape sequence")
-	case t.peek() == '{':
-		end := t.at + 1
-		for end < len(t.src) && t.src[end] != '}' {
-			end++
-		}
-		if end == len(t.src) {
-			return nil, false, t.fail(end, "Unclosed character family")
-		}
-		name, t.at = string(t.src[t.at+1:end]), end
-		if name == "" {
-			return nil, false, t.fail(end, "Empty character family")
-		}
-	}
-	t.at++
-	s, ok := namedSet(name)
-	if !ok {
-		return nil, false, t.fail(t.at-1, "Unknown character property name {%s}", name)
-	}
-	if negated {
-		s = s.negate()
-	}
-	return t.folded(s), true, nil
 }
 
 // character reads an escape that stands for one character.

@@ -140,13 +140,18 @@ func (t *caster) apply(r *data.Record, a *data.Arena) error {
 		return err
 	}
 	out := a.Values(len(s.Fields))
-	if err := p.copied.to(out, v.Elems()); err != nil {
-		return err
-	}
+	copy(out, v.Elems())
+	missing := p.copied.filled(out)
 	for _, f := range p.casts {
+		if f.at > missing {
+			break
+		}
 		if out[f.at], err = castValue(out[f.at], s.Fields[f.at].Schema, f.to, a); err != nil {
 			return err
 		}
+	}
+	if missing < len(out) {
+		return nullRefused(&p.schema.Fields[missing])
 	}
 	c.Set(data.OfStruct(out), p.schema)
 	return nil
@@ -167,7 +172,7 @@ func (t *caster) schemaless(c *data.Cell, v data.Value, a *data.Arena) error {
 	for _, f := range t.casts {
 		cast, err := castValue(lookup(v, f.field), nil, f.to, a)
 		if err != nil {
-			return err
+			return t.firstError(v)
 		}
 		pairs = putPair(pairs, f.field, cast)
 	}
@@ -175,10 +180,29 @@ func (t *caster) schemaless(c *data.Cell, v data.Value, a *data.Arena) error {
 	return nil
 }
 
+// firstError is the error that Java comes to first, of the fields of a map: it has
+// them in a HashMap.
+func (t *caster) firstError(v data.Value) error {
+	to, names := make(map[string]data.Kind, len(t.casts)), make([]string, len(t.casts))
+	for i, f := range t.casts {
+		to[f.field], names[i] = f.to, f.field
+	}
+	for _, name := range configdef.JavaOrder(names) {
+		if _, err := castValue(lookup(v, name), nil, to[name], nil); err != nil {
+			return err
+		}
+	}
+	return nil // one of them has failed before
+}
+
 func (t *caster) plan(s *data.Schema) (*castPlan, error) {
 	if t.casts[0].whole {
 		out := basics(s, t.casts[0].to)
-		return &castPlan{schema: out}, castDefault(out, s, t.casts[0].to, s.Optional)
+		err := castDefault(out, s, t.casts[0].to, s.Optional)
+		if err == nil && out.HasDefault && isLogical(data.LogicalKind(s.Kind.Base(), s.Name)) {
+			err = badSchema("Invalid default value") // the name stays, but the default is no date, time or decimal any more
+		}
+		return &castPlan{schema: out}, err
 	}
 	list, err := fields(s)
 	if err != nil {

@@ -92,8 +92,12 @@ func castToBoolean(v data.Value) (data.Value, error) {
 	case data.Float32, data.Float64:
 		return data.OfBool(math.Abs(v.Float()) >= 1), nil // Number.longValue is not 0
 	case data.Decimal:
+		// BigDecimal.longValue is not 0. Where only its high bits are not, Java says false.
 		whole, ok := wholePart(v.Unscaled(), v.Scale())
-		return data.OfBool(!ok || whole.Sign() != 0), nil
+		if !ok || whole.Sign() != 0 && low(whole) == 0 {
+			return v, outOfRange(v)
+		}
+		return data.OfBool(whole.Sign() != 0), nil
 	}
 	return data.OfBool(v.Int() != 0), nil
 }

@@ -75,7 +75,10 @@ func (t *flatten) apply(r *data.Record, a *data.Arena) error {
 func fill(out []data.Value, levels []flat, all []data.Value) ([]data.Value, error) {
 	for i := range levels {
 		l := &levels[i]
-		v := l.field.Schema.DefaultOr(all[i])
+		v := all[i]
+		if l.isLeaf { // Java reads a struct by getStruct, which knows of no default
+			v = l.field.Schema.DefaultOr(v)
+		}
 		switch {
 		case l.isLeaf && v.IsNull() && !l.null:
 			return nil, nullRefused(l.into)

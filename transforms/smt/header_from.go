@@ -33,7 +33,7 @@ type headerFrom struct {
 }
 
 type headerPlan struct {
-	from   []int        // position of each header's field
+	from   []int        // position of each header's field, -1 for one that is not there
 	schema *data.Schema // of what is left
 	rest   []int        // positions of what is left
 	copied copied       // of what is left
@@ -65,20 +65,31 @@ func (t *headerFrom) apply(r *data.Record, a *data.Arena) error {
 		return err
 	}
 	all := v.Elems()
+	var left []data.Value
 	if t.move {
-		left := a.Values(len(p.rest))
+		left = a.Values(len(p.rest))
 		for i, from := range p.rest {
 			left[i] = all[from]
 		}
 		if err := p.copied.settle(left); err != nil {
 			return err
 		}
-		c.Set(data.OfStruct(left), p.schema)
 	}
-	r.Headers = slices.Grow(slices.Clip(r.Headers), len(p.from))
+	headers := slices.Grow(slices.Clip(r.Headers), len(p.from))
 	for i, from := range p.from {
+		if from < 0 {
+			return badData("Field does not exist: %s", t.fields[i]).WithField(t.fields[i]).WithJava("java.lang.NullPointerException")
+		}
 		fs := s.Fields[from].Schema
-		r.Headers = append(r.Headers, data.Header{Key: t.headers[i], Value: data.ValueCell(fieldValue(all[from], fs, t.defaults), fs)})
+		fv := fieldValue(all[from], fs, t.defaults)
+		if fv.IsNull() && !fs.Optional { // ConnectHeaders.checkSchemaMatches
+			return badData("A null value requires an optional schema but was %s", schemaText(fs)).WithField(t.fields[i])
+		}
+		headers = append(headers, data.Header{Key: t.headers[i], Value: data.ValueCell(fv, fs)})
+	}
+	r.Headers = headers
+	if t.move {
+		c.Set(data.OfStruct(left), p.schema)
 	}
 	return nil
 }
@@ -112,11 +123,7 @@ func without(a *data.Arena, v data.Value, names []string) []data.Value {
 func (t *headerFrom) plan(s *data.Schema) (*headerPlan, error) {
 	p := &headerPlan{}
 	for _, name := range t.fields {
-		i := s.FieldIndex(name)
-		if i < 0 {
-			return nil, badData("Field does not exist: %s", name).WithField(name).WithJava("java.lang.NullPointerException")
-		}
-		p.from = append(p.from, i)
+		p.from = append(p.from, s.FieldIndex(name))
 	}
 	b := build(s)
 	for i, f := range s.Fields {

@@ -73,13 +73,18 @@ func (t *maskField) apply(r *data.Record, a *data.Arena) error {
 		return err
 	}
 	out := a.Values(len(s.Fields))
-	if err := p.copied.to(out, v.Elems()); err != nil {
-		return err
-	}
+	copy(out, v.Elems())
+	missing := p.copied.filled(out)
 	for _, i := range p.masked {
+		if i > missing {
+			break
+		}
 		if out[i], err = t.masked(out[i]); err != nil {
 			return err
 		}
+	}
+	if err := p.copied.refused(missing); err != nil {
+		return err
 	}
 	c.Set(data.OfStruct(out), s)
 	return nil
@@ -93,12 +98,23 @@ func (t *maskField) schemaless(c *data.Cell, v data.Value, a *data.Arena) error 
 	for _, name := range t.fields {
 		m, err := t.masked(lookup(v, name))
 		if err != nil {
-			return err
+			return t.firstError(v)
 		}
 		pairs = putPair(pairs, name, m)
 	}
 	c.Set(data.OfMap(pairs), nil)
 	return nil
+}
+
+// firstError is the error that Java comes to first, of the fields of a map: it has
+// their names in a HashSet.
+func (t *maskField) firstError(v data.Value) error {
+	for _, name := range configdef.JavaOrder(t.fields) {
+		if _, err := t.masked(lookup(v, name)); err != nil {
+			return err
+		}
+	}
+	return nil // one of them has failed before
 }
 
 func (t *maskField) plan(s *data.Schema) (*maskPlan, error) {
@@ -160,7 +176,7 @@ func zero(v data.Value) (data.Value, error) {
 // stand for. A number is cut as Java cuts it: what it replaces is meant to be lost.
 func replacements(text string) map[data.Kind]mask {
 	masks := map[data.Kind]mask{data.String: {value: data.OfString(text)}}
-	unscaled, scale, ok := values.ParseDecimal(text)
+	unscaled, scale, ok := values.ParseDecimal(values.ASCIIDigits(text))
 	if !ok {
 		err := unreadable(text, "a number")
 		for _, k := range []data.Kind{data.Int8, data.Int16, data.Int32, data.Int64, data.Float32, data.Float64} {
@@ -189,6 +205,10 @@ func lowBits(unscaled *big.Int, scale int32) int64 {
 	if !ok {
 		return 0
 	}
-	low := new(big.Int).And(whole, new(big.Int).SetUint64(1<<64-1)) // of the two's complement
-	return int64(low.Uint64())
+	return low(whole)
+}
+
+// low is BigInteger.longValue: the low 64 bits of the two's complement.
+func low(whole *big.Int) int64 {
+	return int64(new(big.Int).And(whole, new(big.Int).SetUint64(1<<64-1)).Uint64())
 }

@@ -2,6 +2,8 @@ package smt
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"culvert/configdef"
@@ -52,8 +54,9 @@ func splitPair(s string) []string {
 type replaceField struct {
 	exclude, include map[string]bool
 	renames          map[string]string
-	targets          map[string]int // new names, numbered
-	taken            []bool         // of the targets, in the record at hand
+	sources          map[string]string // the renames, turned around
+	targets          map[string]int    // new names, numbered
+	taken            []bool            // of the targets, in the record at hand
 	half             half
 	defaults         bool
 	plans            *plans[replacePlan]
@@ -63,6 +66,8 @@ type replacePlan struct {
 	schema *data.Schema
 	from   []int
 	copied copied
+	lost   int    // the first field that Java cannot read; beyond the fields: none
+	source string // the name that Java looks for there
 }
 
 const replacePurpose = "field replacement"
@@ -76,9 +81,20 @@ func newReplaceField(h half, c replaceFieldConfig) (transforms.Transform, error)
 			t.targets[parts[1]] = len(t.targets)
 		}
 	}
+	t.sources = turned(t.renames)
 	t.taken = make([]bool, len(t.targets))
 	t.plans = newPlans(t.plan)
 	return each(t.apply), nil
+}
+
+// turned is ReplaceField.invert: of two names that become one, the one that comes
+// later in Java's HashMap stays.
+func turned(renames map[string]string) map[string]string {
+	sources := make(map[string]string, len(renames))
+	for _, from := range configdef.JavaOrder(slices.Sorted(maps.Keys(renames))) {
+		sources[renames[from]] = from
+	}
+	return sources
 }
 
 func set(names []string) map[string]bool {
@@ -120,7 +136,11 @@ func (t *replaceField) apply(r *data.Record, a *data.Arena) error {
 	for i, from := range p.from {
 		out[i] = all[from]
 	}
-	if err := p.copied.settle(out); err != nil {
+	missing := p.copied.filled(out)
+	if p.lost < len(out) && p.lost <= missing {
+		return badData("%s is not a valid field name", p.source).WithField(p.source)
+	}
+	if err := p.copied.refused(missing); err != nil {
 		return err
 	}
 	c.Set(data.OfStruct(out), p.schema)
@@ -168,5 +188,16 @@ func (t *replaceField) plan(s *data.Schema) (*replacePlan, error) {
 	}
 	p.schema = b.done()
 	p.copied = copying(p.schema.Fields, t.defaults)
+	// Java finds the value of a field by its new name, turned back. A field that has
+	// this name from the start, where the one to be renamed is not there, is not found.
+	p.lost = slices.IndexFunc(p.schema.Fields, func(f data.Field) bool {
+		source, ok := t.sources[f.Name]
+		return ok && s.FieldIndex(source) < 0
+	})
+	if p.lost < 0 {
+		p.lost = len(p.schema.Fields)
+	} else {
+		p.source = t.sources[p.schema.Fields[p.lost].Name]
+	}
 	return p, nil
 }

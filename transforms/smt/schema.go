@@ -128,7 +128,12 @@ func (c *copied) to(dst, src []data.Value) error {
 }
 
 // settle fills in defaults and looks for nulls, after the values were copied.
-func (c *copied) settle(dst []data.Value) error {
+func (c *copied) settle(dst []data.Value) error { return c.refused(c.filled(dst)) }
+
+// filled fills in defaults and tells the first field that a null is refused for;
+// beyond the fields: none. What a transformation does to the fields before that one
+// comes first, also its error, because Java goes from field to field.
+func (c *copied) filled(dst []data.Value) (missing int) {
 	for _, i := range c.defaults {
 		if dst[i].IsNull() {
 			dst[i] = c.fields[i].Schema.Default
@@ -136,8 +141,16 @@ func (c *copied) settle(dst []data.Value) error {
 	}
 	for _, i := range c.required {
 		if dst[i].IsNull() {
-			return nullRefused(&c.fields[i])
+			return i
 		}
+	}
+	return len(c.fields)
+}
+
+// refused is the error of the field that filled has told.
+func (c *copied) refused(missing int) error {
+	if missing < len(c.fields) {
+		return nullRefused(&c.fields[missing])
 	}
 	return nil
 }

@@ -123,18 +123,20 @@ func (t *timestampConverter) apply(r *data.Record, a *data.Arena) error {
 
 // converted is the struct with its time converted.
 func (t *timestampConverter) converted(p *timePlan, v data.Value, a *data.Arena) (data.Value, error) {
-	if p.wrong != nil {
-		return v, p.wrong
-	}
 	out := a.Values(v.Len())
-	if err := p.copied.to(out, v.Elems()); err != nil {
-		return v, err
-	}
-	if p.at >= 0 {
+	copy(out, v.Elems())
+	missing := p.copied.filled(out)
+	if p.at >= 0 && p.at <= missing {
+		if p.wrong != nil {
+			return v, p.wrong
+		}
 		var err error
 		if out[p.at], err = t.convert(out[p.at], a); err != nil {
 			return v, err
 		}
+	}
+	if missing < len(out) {
+		return v, nullRefused(&p.schema.Fields[missing])
 	}
 	return data.OfStruct(out), nil
 }

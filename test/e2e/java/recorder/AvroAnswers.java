@@ -22,9 +22,10 @@ final class AvroAnswers {
     }
 
     private static JsonNode write(AvroData data, JsonNode in) throws Exception {
-        org.apache.kafka.connect.data.Schema s = Values.schema(in.path("schema"));
+        org.apache.kafka.connect.data.Schema s = Recorder.input(() -> Values.schema(in.path("schema")));
+        Object given = Recorder.input(() -> Values.value(s, in.path("value")));
         Schema avro = data.fromConnectSchema(s);
-        Object v = data.fromConnectData(s, Values.value(s, in.path("value")));
+        Object v = data.fromConnectData(s, given);
         if (v instanceof NonRecordContainer) v = ((NonRecordContainer) v).getValue();
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         BinaryEncoder encoder = EncoderFactory.get().directBinaryEncoder(out, null);

@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.kafka.connect.connector.ConnectRecord;
@@ -93,10 +94,21 @@ public final class Recorder {
         return made[0];
     }
 
+    /** Makes the input of a case: where that fails, the case is left out. */
+    static <T> T input(Supplier<T> make) {
+        try {
+            return make.get();
+        } catch (Values.NoInput e) {
+            throw e;
+        } catch (RuntimeException e) {
+            throw new Values.NoInput(e);
+        }
+    }
+
     @SuppressWarnings({"unchecked", "rawtypes"})
     private static JsonNode transform(String subject, Map<String, String> config, JsonNode c) throws Failure {
         ConnectRecord[] in = new ConnectRecord[1];
-        at("apply", () -> { in[0] = Values.record(c.path("input"), c.path("recordType").asText().equals("source")); return null; });
+        at("apply", () -> { in[0] = input(() -> Values.record(c.path("input"), c.path("recordType").asText().equals("source"))); return null; });
         ConnectRecord r = in[0];
         Object made = make(subject);
         if (made instanceof Predicate) {
@@ -124,10 +136,11 @@ public final class Recorder {
             return null;
         });
         return at("convert", () -> {
-            Schema s = Values.schema(in.path("schema"));
+            Schema s = input(() -> Values.schema(in.path("schema")));
+            Object v = input(() -> Values.value(s, in.path("value")));
             switch (op) {
-                case "fromConnectData": return Values.raw(((Converter) made).fromConnectData(topic, s, Values.value(s, in.path("value"))));
-                case "fromConnectHeader": return Values.raw(((HeaderConverter) made).fromConnectHeader(topic, "h", s, Values.value(s, in.path("value"))));
+                case "fromConnectData": return Values.raw(((Converter) made).fromConnectData(topic, s, v));
+                case "fromConnectHeader": return Values.raw(((HeaderConverter) made).fromConnectHeader(topic, "h", s, v));
                 case "toConnectData": return Values.both(((Converter) made).toConnectData(topic, Values.raw(in.path("data"))));
                 default: return Values.both(((HeaderConverter) made).toConnectHeader(topic, "h", Values.raw(in.path("data"))));
             }

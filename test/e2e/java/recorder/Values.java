@@ -184,7 +184,8 @@ final class Values {
             Struct struct = new Struct(s);
             for (JsonNode x : fields) {
                 Field f = s.field(x.get(0).asText());
-                struct.put(f, value(f.schema(), x.get(1)));
+                Object v = value(f.schema(), x.get(1));
+                if (v != null || f.schema().defaultValue() == null) struct.put(f, v); // a null before its default is one that was never put
             }
             return struct;
         } catch (RuntimeException e) {
