@@ -7,6 +7,7 @@ import (
 
 	"culvert/configdef"
 	"culvert/converters"
+	"culvert/converters/text/charset"
 	"culvert/data"
 	"culvert/data/values"
 	"culvert/fault"
@@ -23,7 +24,7 @@ func specs() []configdef.Spec {
 		converters.TypeKey(),
 		{Name: "converter.encoding", Type: configdef.String, Importance: configdef.High, Default: configdef.Default("UTF-8"), Ungrouped: true,
 			Width: configdef.MediumWidth, DisplayName: "Encoding",
-			Doc: "The encoding of the text, by Java's name of it: UTF-8, UTF-16, UTF-32, US-ASCII, ISO-8859-1 and others of single bytes."},
+			Doc: "The encoding of the text, by any of Java's names of it: UTF-8, UTF-16, ISO-8859-1, windows-1252, IBM037, Shift_JIS, GB18030, Big5, EUC-KR and the others of a JDK."},
 	}
 }
 
@@ -43,7 +44,7 @@ func Plugin() converters.Plugin {
 }
 
 // Factory makes the text converters of one side of a connector.
-type Factory struct{ charset charset }
+type Factory struct{ charset charset.Charset }
 
 // New reads the configuration. Errors have class Config.
 func New(props map[string]string, side converters.Side) (*Factory, error) {
@@ -52,11 +53,11 @@ func New(props map[string]string, side converters.Side) (*Factory, error) {
 		return nil, err
 	}
 	name := report.Get("converter.encoding").Value.Text
-	c, ok := charsetOf(name)
+	c, ok := charset.Find(name)
 	if !ok {
 		return nil, fault.New(fault.Config, "text.encoding", "Unsupported encoding %s", name).WithField("converter.encoding").
 			WithJava("org.apache.kafka.common.errors.SerializationException").
-			WithFix("Set converter.encoding to UTF-8, UTF-16, UTF-32, US-ASCII, ISO-8859-1 or another encoding of single bytes, such as windows-1252.")
+			WithFix("Set converter.encoding to UTF-8, UTF-16, ISO-8859-1 or another name that Java has for an encoding, such as windows-1252 or Shift_JIS.")
 	}
 	return &Factory{charset: c}, nil
 }
@@ -69,21 +70,21 @@ func (f *Factory) For(string) converters.Converter { return &Converter{charset: 
 
 // Converter reads and writes texts.
 type Converter struct {
-	charset charset
+	charset charset.Charset
 	text    []byte // scratch of Encode
 }
 
 // UTF8 reports whether the wire form is UTF-8.
-func (c *Converter) UTF8() bool { return c.charset.decode == nil }
+func (c *Converter) UTF8() bool { return c.charset.UTF8() }
 
 // Decode returns the text; valid UTF-8 shares the memory of raw.
 func (c *Converter) Decode(raw []byte, a *data.Arena) (data.Value, *data.Schema, error) {
 	switch {
 	case raw == nil:
 		return data.Value{}, optional, nil
-	case c.charset.decode != nil:
+	case !c.charset.UTF8():
 		// A character of any of the charsets has at most three bytes of UTF-8 for one of its own.
-		raw = c.charset.decode(a.Bytes(3*len(raw)), raw)
+		raw = c.charset.Decode(a.Bytes(3*len(raw)), raw)
 	case !utf8.Valid(raw):
 		raw = values.ReplaceMalformed(a.Bytes(3*len(raw)), raw)
 	}
@@ -98,11 +99,11 @@ func (c *Converter) Encode(dst []byte, v data.Value, s *data.Schema) ([]byte, er
 	if dst == nil {
 		dst = []byte{}
 	}
-	if c.charset.encode == nil {
+	if c.charset.UTF8() {
 		return values.AppendText(dst, v, s), nil
 	}
 	c.text = values.AppendText(c.text[:0], v, s)
-	return c.charset.encode(dst, c.text), nil
+	return c.charset.Encode(dst, c.text), nil
 }
 
 var (

@@ -22,6 +22,19 @@ func TestCharsets(t *testing.T) {
 		{"KOI8-R", "ж", "d6", "ж"},
 		{"UTF-32", "a😀", "000000610001f600", "a😀"},
 		{"UTF-32LE", "a", "61000000", "a"},
+		{"cp1047", "Az", "c1a9", "Az"},
+		{"SJIS", "漢～\\", "8abf3f5c", "漢?\\"},
+		{"ms932", "漢～\\", "8abf81605c", "漢～\\"},
+		{"EUC_JP", "漢ｶ丂", "b4c18eb68fb0a1", "漢ｶ丂"},
+		{"ISO2022JP", "a漢😀b", "611b2442344121291b284262", "a漢？b"},
+		{"GBK", "汉😀", "baba3f", "汉?"},
+		{"GB18030", "汉é😀", "babaa8a69439fc36", "汉é😀"},
+		{"Big5", "漢", "ba7e", "漢"},
+		{"Big5-HKSCS", "漢𠮩", "ba7e8af7", "漢𠮩"},
+		{"MS949", "가힣", "b0a1c652", "가힣"},
+		{"x-IBM939", "A漢B", "c10e4f580fc2", "A漢B"},
+		{"x-IBM939", "漢😀漢", "0e4f580f6f0e4f580f", "漢?漢"}, // Java writes 0e4f586f4f580f, and reads of it no second one
+		{"ISO-2022-KR", "가😀가", "1b2429430e30210f3f0e3021", "가?가"},
 	} {
 		f, err := New(map[string]string{"converter.encoding": c.name}, converters.Value)
 		if err != nil {
