@@ -170,37 +170,37 @@ func TestGroupRejoin(t *testing.T) {
 // A static member that comes back takes its work over at once, without a rebalance
 // for the others, and its former self is fenced.
 func TestGroupStaticRestart(t *testing.T) {
-	cluster := fakeCluster(t)
-	ctx, s := within(t), settings(cluster)
-	a := member(ctx, t, s, "a", func(c *GroupConfig) { c.LeaveOnClose = false })
-	a.expect(ctx, t, "assigned [0 1 2]")
-	b := member(ctx, t, s, "b")
-	a.reach(ctx, t, "assigned [0 1]")
-	b.expect(ctx, t, "assigned [2]")
-	old := a.generation()
-	begun := time.Now()
-	again := member(ctx, t, s, "a")
-	again.expect(ctx, t, "assigned [0 1]")
-	if d := time.Since(begun); d > 2*time.Second {
-		t.Errorf("the static member had to wait %v", d)
-	}
-	now := again.generation()
-	if now.MemberID == old.MemberID || now.ID < old.ID {
-		t.Errorf("generation %+v after %+v", now, old)
-	}
-	if now.Leader != old.Leader {
-		t.Errorf("the member leads: %v, before it was killed: %v", now.Leader, old.Leader)
-	}
-	err := a.Commit(ctx, map[data.TopicPartition]OffsetMeta{{Topic: "t"}: {5, ""}})
-	if !fault.Is(err, fault.Fenced) {
-		t.Errorf("a commit of the former self = %v", err)
-	}
-	if err := <-a.end; !fault.Is(err, fault.Fenced) {
-		t.Errorf("Run of the former self = %v", err)
-	}
-	if err := again.Commit(ctx, map[data.TopicPartition]OffsetMeta{{Topic: "t"}: {7, ""}}); err != nil {
-		t.Errorf("a commit of the new self = %v", err)
-	}
+	inBubble(t, func(ctx context.Context, t *testing.T, _ *kfake.Cluster, s Settings) {
+		a := member(ctx, t, s, "a", func(c *GroupConfig) { c.LeaveOnClose = false })
+		a.expect(ctx, t, "assigned [0 1 2]")
+		b := member(ctx, t, s, "b")
+		a.reach(ctx, t, "assigned [0 1]")
+		b.expect(ctx, t, "assigned [2]")
+		old := a.generation()
+		begun := time.Now()
+		again := member(ctx, t, s, "a")
+		again.expect(ctx, t, "assigned [0 1]")
+		if d := time.Since(begun); d > 2*time.Second {
+			t.Errorf("the static member had to wait %v", d)
+		}
+		now := again.generation()
+		if now.MemberID == old.MemberID || now.ID < old.ID {
+			t.Errorf("generation %+v after %+v", now, old)
+		}
+		if now.Leader != old.Leader {
+			t.Errorf("the member leads: %v, before it was killed: %v", now.Leader, old.Leader)
+		}
+		err := a.Commit(ctx, map[data.TopicPartition]OffsetMeta{{Topic: "t"}: {5, ""}})
+		if !fault.Is(err, fault.Fenced) {
+			t.Errorf("a commit of the former self = %v", err)
+		}
+		if err := <-a.end; !fault.Is(err, fault.Fenced) {
+			t.Errorf("Run of the former self = %v", err)
+		}
+		if err := again.Commit(ctx, map[data.TopicPartition]OffsetMeta{{Topic: "t"}: {7, ""}}); err != nil {
+			t.Errorf("a commit of the new self = %v", err)
+		}
+	})
 }
 
 // A static member that stops for good leaves by name, and others take over at once.

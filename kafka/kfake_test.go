@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,12 @@ func settings(c *kfake.Cluster, props ...string) Settings {
 	s := Settings{Props: map[string]string{"bootstrap.servers": strings.Join(c.ListenAddrs(), ","), "fetch.max.wait.ms": "100",
 		"retry.backoff.ms": "10", "retry.backoff.max.ms": "100", "auto.offset.reset": "earliest"},
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), ClientID: "test"}
+	return with(s, props...)
+}
+
+// with is s with other properties.
+func with(s Settings, props ...string) Settings {
+	s.Props = maps.Clone(s.Props)
 	for i := 0; i+1 < len(props); i += 2 {
 		s.Props[props[i]] = props[i+1]
 	}

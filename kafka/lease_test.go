@@ -190,29 +190,15 @@ func (c *noisy) Read(b []byte) (int, error) {
 // However slowly messages are taken, what is buffered stays within its bounds.
 func TestConsumerBoundedByBytes(t *testing.T) {
 	const perPartition, overall, each = 20_000, 50_000, 300
-	synctest.Test(t, func(t *testing.T) {
-		var network kfake.VirtualNetwork
-		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, "t"), kfake.Ports(9092), kfake.ListenFn(network.Listen))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := settings(cluster, "max.partition.fetch.bytes", fmt.Sprint(perPartition), "fetch.max.bytes", fmt.Sprint(overall))
-		s.Dial = func(ctx context.Context, n, addr string) (net.Conn, error) { return network.DialContext(ctx, n, addr) }
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
-		p, err := OpenProducer(ctx, s)
-		if err != nil {
-			t.Fatal(err)
-		}
+	inBubble(t, func(ctx context.Context, t *testing.T, _ *kfake.Cluster, s Settings) {
+		s = with(s, "max.partition.fetch.bytes", fmt.Sprint(perPartition), "fetch.max.bytes", fmt.Sprint(overall))
+		p := openProducer(ctx, t, s)
 		for i := range int64(each) { // one by one: batches that are smaller than the bounds
 			for part := range int32(3) {
 				sendAll(ctx, t, p, []data.Message{{Topic: "t", Partition: part, Timestamp: 1, Value: body(part, i)}})
 			}
 		}
-		c, err := OpenConsumer(ctx, s)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := openConsumer(ctx, t, s)
 		for _, tp := range tps("t", 0, 1, 2) {
 			_ = c.Add(ctx, tp, 0)
 		}
@@ -237,9 +223,5 @@ func TestConsumerBoundedByBytes(t *testing.T) {
 		if most > overall+perPartition || most < perPartition {
 			t.Errorf("%d bytes were buffered, want up to %d", most, overall)
 		}
-		_ = c.Close()
-		_ = p.Close(ctx)
-		cluster.Close()
-		time.Sleep(time.Second)
-	})
+	}, kfake.NumBrokers(1), kfake.Ports(9092))
 }

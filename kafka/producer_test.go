@@ -190,79 +190,81 @@ func TestProducerMissingTopic(t *testing.T) {
 }
 
 func TestProducerCloses(t *testing.T) {
-	cluster := fakeCluster(t)
-	ctx, s := within(t), settings(cluster)
-	p := openProducer(ctx, t, s)
-	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotLeaderForPartition, Count: -1})
-	told := make(chan error, 3)
-	if err := p.Send(ctx, numbered("single", 0, 0, 3), func(_ int, _ int32, _ int64, err error) { told <- err }); err != nil {
-		t.Fatal(err)
-	}
-	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
-	defer cancel()
-	if err := p.Close(short); err == nil {
-		t.Error("Close of a producer with undelivered messages gave no error")
-	}
-	for range 3 {
-		if err := <-told; err == nil {
-			t.Error("an undelivered message was told as delivered")
+	inBubble(t, func(ctx context.Context, t *testing.T, cluster *kfake.Cluster, s Settings) {
+		p := openProducer(ctx, t, s)
+		cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotLeaderForPartition, Count: -1})
+		told := make(chan error, 3)
+		if err := p.Send(ctx, numbered("single", 0, 0, 3), func(_ int, _ int32, _ int64, err error) { told <- err }); err != nil {
+			t.Fatal(err)
 		}
-	}
-	if err := p.Send(ctx, numbered("single", 0, 0, 1), func(_ int, _ int32, _ int64, err error) { told <- err }); err == nil {
-		t.Error("Send after Close gave no error")
-	}
-	if err := <-told; err == nil {
-		t.Error("a message after Close was told as delivered")
-	}
+		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+		defer cancel()
+		if err := p.Close(short); err == nil {
+			t.Error("Close of a producer with undelivered messages gave no error")
+		}
+		for range 3 {
+			if err := <-told; err == nil {
+				t.Error("an undelivered message was told as delivered")
+			}
+		}
+		if err := p.Send(ctx, numbered("single", 0, 0, 1), func(_ int, _ int32, _ int64, err error) { told <- err }); err == nil {
+			t.Error("Send after Close gave no error")
+		}
+		if err := <-told; err == nil {
+			t.Error("a message after Close was told as delivered")
+		}
+	})
 }
 
 func TestProducerDeliveryTimeout(t *testing.T) {
-	cluster := fakeCluster(t)
-	ctx, s := within(t), settings(cluster, "delivery.timeout.ms", "100")
-	p := openProducer(ctx, t, s)
-	handle := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.RequestTimedOut, Count: -1})
-	for i, err := range sendAll(ctx, t, p, numbered("single", 0, 0, 3)) {
-		if !fault.Is(err, fault.Retry) {
-			t.Errorf("message %d: %v", i, err)
+	inBubble(t, func(ctx context.Context, t *testing.T, cluster *kfake.Cluster, s Settings) {
+		s = with(s, "delivery.timeout.ms", "100")
+		p := openProducer(ctx, t, s)
+		handle := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.RequestTimedOut, Count: -1})
+		for i, err := range sendAll(ctx, t, p, numbered("single", 0, 0, 3)) {
+			if !fault.Is(err, fault.Retry) {
+				t.Errorf("message %d: %v", i, err)
+			}
 		}
-	}
-	handle.Remove()
-	// The messages were applied; their sequence numbers must not swallow the next.
-	for i, err := range sendAll(ctx, t, p, numbered("single", 0, 3, 6)) {
-		if err != nil {
-			t.Errorf("message %d: %v", i, err)
+		handle.Remove()
+		// The messages were applied; their sequence numbers must not swallow the next.
+		for i, err := range sendAll(ctx, t, p, numbered("single", 0, 3, 6)) {
+			if err != nil {
+				t.Errorf("message %d: %v", i, err)
+			}
 		}
-	}
-	exactly(ctx, t, s, single, 6)
+		exactly(ctx, t, s, single, 6)
+	})
 }
 
 // Memory is bounded: Send waits while buffer.memory is full.
 func TestProducerMemory(t *testing.T) {
-	cluster := fakeCluster(t)
-	ctx, s := within(t), settings(cluster, "buffer.memory", "4000", "batch.size", "500")
-	p := openProducer(ctx, t, s)
-	handle := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotLeaderForPartition, Count: -1})
-	short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
-	defer cancel()
-	taken := 0
-	told := make(chan error, 1000)
-	err := p.Send(short, numbered("single", 0, 0, 1000), func(_ int, _ int32, _ int64, err error) { told <- err })
-	if err == nil {
-		t.Fatal("Send of far more than buffer.memory did not wait")
-	}
-	handle.Remove()
-	if err := p.Flush(ctx); err != nil {
-		t.Fatal(err)
-	}
-	for range 1000 {
-		if err := <-told; err == nil {
-			taken++
+	inBubble(t, func(ctx context.Context, t *testing.T, cluster *kfake.Cluster, s Settings) {
+		s = with(s, "buffer.memory", "4000", "batch.size", "500")
+		p := openProducer(ctx, t, s)
+		handle := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotLeaderForPartition, Count: -1})
+		short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+		defer cancel()
+		taken := 0
+		told := make(chan error, 1000)
+		err := p.Send(short, numbered("single", 0, 0, 1000), func(_ int, _ int32, _ int64, err error) { told <- err })
+		if err == nil {
+			t.Fatal("Send of far more than buffer.memory did not wait")
 		}
-	}
-	if taken == 0 || taken > 60 {
-		t.Errorf("%d messages were taken into 4000 bytes", taken)
-	}
-	exactly(ctx, t, s, single, taken)
+		handle.Remove()
+		if err := p.Flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+		for range 1000 {
+			if err := <-told; err == nil {
+				taken++
+			}
+		}
+		if taken == 0 || taken > 60 {
+			t.Errorf("%d messages were taken into 4000 bytes", taken)
+		}
+		exactly(ctx, t, s, single, taken)
+	})
 }
 
 func BenchmarkProducer(b *testing.B) {

@@ -34,13 +34,7 @@ func offsetsAt(n int64) map[data.TopicPartition]OffsetMeta {
 }
 
 func committed(s Settings) Settings {
-	c := s
-	c.Props = map[string]string{}
-	for k, v := range s.Props {
-		c.Props[k] = v
-	}
-	c.Props["isolation.level"] = "read_committed"
-	return c
+	return with(s, "isolation.level", "read_committed")
 }
 
 func checkOffsets(ctx context.Context, t *testing.T, s Settings, group string, want map[data.TopicPartition]OffsetMeta) {
@@ -185,72 +179,74 @@ func TestTxnFaults(t *testing.T) {
 // What cannot be written in half the transaction's time is aborted, and readers do
 // not wait for it.
 func TestTxnGivesUp(t *testing.T) {
-	cluster := fakeCluster(t)
-	ctx, s := within(t), settings(cluster, "transaction.timeout.ms", "1000")
-	x := openTxn(ctx, t, s, "id")
-	handle := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotLeaderForPartition, Count: -1})
-	if err := x.Run(ctx, numbered("single", 0, 100, 110), "g", offsetsAt(1)); !fault.Is(err, fault.Retry) {
-		t.Fatalf("Run = %v", err)
-	}
-	handle.Remove()
-	// The offsets fail after the rows are written.
-	handle = cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.CoordinatorLoadInProgress, Count: -1})
-	if err := x.Run(ctx, numbered("single", 0, 200, 210), "g", offsetsAt(1)); !fault.Is(err, fault.Retry) {
-		t.Fatalf("Run = %v", err)
-	}
-	handle.Remove()
-	if err := x.Run(ctx, numbered("single", 0, 0, 10), "g", offsetsAt(2)); err != nil {
-		t.Fatal(err)
-	}
-	for i, m := range readN(ctx, t, committed(s), 10, single) {
-		if string(m.Value) != fmt.Sprint(i) {
-			t.Fatalf("message %d is %s", i, m.Value)
+	inBubble(t, func(ctx context.Context, t *testing.T, cluster *kfake.Cluster, s Settings) {
+		s = with(s, "transaction.timeout.ms", "1000")
+		x := openTxn(ctx, t, s, "id")
+		handle := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotLeaderForPartition, Count: -1})
+		if err := x.Run(ctx, numbered("single", 0, 100, 110), "g", offsetsAt(1)); !fault.Is(err, fault.Retry) {
+			t.Fatalf("Run = %v", err)
 		}
-	}
+		handle.Remove()
+		// The offsets fail after the rows are written.
+		handle = cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.CoordinatorLoadInProgress, Count: -1})
+		if err := x.Run(ctx, numbered("single", 0, 200, 210), "g", offsetsAt(1)); !fault.Is(err, fault.Retry) {
+			t.Fatalf("Run = %v", err)
+		}
+		handle.Remove()
+		if err := x.Run(ctx, numbered("single", 0, 0, 10), "g", offsetsAt(2)); err != nil {
+			t.Fatal(err)
+		}
+		for i, m := range readN(ctx, t, committed(s), 10, single) {
+			if string(m.Value) != fmt.Sprint(i) {
+				t.Fatalf("message %d is %s", i, m.Value)
+			}
+		}
+	})
 }
 
 // A transaction that the coordinator has timed out can be run again: nobody else
 // has taken the id over.
 func TestTxnTimedOut(t *testing.T) {
-	cluster := fakeCluster(t)
-	ctx, s := within(t), settings(cluster, "transaction.timeout.ms", "300")
-	x := openTxn(ctx, t, s, "id")
-	// fill gets through, then the coordinator's clock runs out before the commit.
-	queues, err := x.prepare(ctx, numbered("single", 0, 100, 110))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := x.fill(ctx, queues, "g", offsetsAt(1)); err != nil {
-		t.Fatal(err)
-	}
-	before, now := x.who, x.who
-	for now == before { // until the time-out has raised the epoch
-		if now, _, err = x.describe(ctx); err != nil {
+	inBubble(t, func(ctx context.Context, t *testing.T, cluster *kfake.Cluster, s Settings) {
+		s = with(s, "transaction.timeout.ms", "300")
+		x := openTxn(ctx, t, s, "id")
+		// fill gets through, then the coordinator's clock runs out before the commit.
+		queues, err := x.prepare(ctx, numbered("single", 0, 100, 110))
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := sleep(ctx, 20*time.Millisecond); err != nil {
+		if err := x.fill(ctx, queues, "g", offsetsAt(1)); err != nil {
 			t.Fatal(err)
 		}
-	}
-	// kfake calls the state Empty, which on a real broker is that of a new owner.
-	cluster.ControlKey(int16(kmsg.DescribeTransactions), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		resp := req.ResponseKind().(*kmsg.DescribeTransactionsResponse)
-		state := kmsg.NewDescribeTransactionsResponseTransactionState()
-		state.TransactionalID, state.State, state.ProducerID, state.ProducerEpoch = "id", "CompleteAbort", now.id, now.epoch
-		resp.TransactionStates = append(resp.TransactionStates, state)
-		return resp, nil, true
+		before, now := x.who, x.who
+		for now == before { // until the time-out has raised the epoch
+			if now, _, err = x.describe(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if err := sleep(ctx, 20*time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// kfake calls the state Empty, which on a real broker is that of a new owner.
+		cluster.ControlKey(int16(kmsg.DescribeTransactions), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			resp := req.ResponseKind().(*kmsg.DescribeTransactionsResponse)
+			state := kmsg.NewDescribeTransactionsResponseTransactionState()
+			state.TransactionalID, state.State, state.ProducerID, state.ProducerEpoch = "id", "CompleteAbort", now.id, now.epoch
+			resp.TransactionStates = append(resp.TransactionStates, state)
+			return resp, nil, true
+		})
+		if err := x.commit(ctx); !fault.Is(err, fault.Retry) {
+			t.Fatalf("the commit of a transaction that timed out gave %v", err)
+		}
+		if err := x.Run(ctx, numbered("single", 0, 0, 10), "g", offsetsAt(2)); err != nil {
+			t.Fatal(err)
+		}
+		for i, m := range readN(ctx, t, committed(s), 10, single) {
+			if string(m.Value) != fmt.Sprint(i) {
+				t.Fatalf("message %d is %s", i, m.Value)
+			}
+		}
 	})
-	if err := x.commit(ctx); !fault.Is(err, fault.Retry) {
-		t.Fatalf("the commit of a transaction that timed out gave %v", err)
-	}
-	if err := x.Run(ctx, numbered("single", 0, 0, 10), "g", offsetsAt(2)); err != nil {
-		t.Fatal(err)
-	}
-	for i, m := range readN(ctx, t, committed(s), 10, single) {
-		if string(m.Value) != fmt.Sprint(i) {
-			t.Fatalf("message %d is %s", i, m.Value)
-		}
-	}
 }
 
 func TestTxnRecordError(t *testing.T) {
