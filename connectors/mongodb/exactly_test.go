@@ -40,7 +40,7 @@ func startSet(t testing.TB) *mongostub.Server {
 // position as a task does.
 func openKeeper(t testing.TB, uri, mode string, overrides ...string) *keeper {
 	t.Helper()
-	props := map[string]string{"connection.uri": uri, "topics": "t", "database": "db", "collection": "c", keyExactly: mode}
+	props := map[string]string{"connection.uri": patient(uri), "topics": "t", "database": "db", "collection": "c", keyExactly: mode}
 	for i := 0; i < len(overrides); i += 2 {
 		props[overrides[i]] = overrides[i+1]
 	}
@@ -64,6 +64,9 @@ var tp1 = data.TopicPartition{Topic: "t", Partition: 1}
 func restore(t testing.TB, k *keeper) data.Offsets {
 	t.Helper()
 	at, err := k.Restore(t.Context(), []data.TopicPartition{tp1, {Topic: "t", Partition: 2}})
+	for n := 0; fault.Is(err, fault.Retry) && n < 100; n++ { // as a task does
+		at, err = k.Restore(t.Context(), []data.TopicPartition{tp1, {Topic: "t", Partition: 2}})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +200,7 @@ func TestKeeperSuite(t *testing.T) {
 					}
 					return out
 				},
-				Stall: func(*testing.T) { stub.Script(mongostub.Fault{Delay: 2 * time.Second}) },
+				Stall: func(*testing.T) { stub.Script(mongostub.Fault{Hold: make(chan struct{})}) },
 			})
 		})
 	}

@@ -49,7 +49,7 @@ func retryUntilDone(t *testing.T, s *Sink, b *data.Batch) (attempts int) {
 		if err == nil {
 			return attempts
 		}
-		if !fault.Is(err, fault.Retry) || attempts > 20 {
+		if !fault.Is(err, fault.Retry) || attempts > 100 {
 			t.Fatal(err)
 		}
 		if n := len(b.Failed()); n > 0 {

@@ -38,7 +38,7 @@ func startStub(t testing.TB) *mongostub.Server {
 // openSink makes a sink on a server; overrides come as key, value pairs.
 func openSink(t testing.TB, uri string, overrides ...string) *Sink {
 	t.Helper()
-	props := map[string]string{"connection.uri": uri, "topics": "t", "database": "db", "collection": "c"}
+	props := map[string]string{"connection.uri": patient(uri), "topics": "t", "database": "db", "collection": "c"}
 	for i := 0; i < len(overrides); i += 2 {
 		props[overrides[i]] = overrides[i+1]
 	}
@@ -101,6 +101,15 @@ func mustWrite(t *testing.T, s *Sink, b *data.Batch) {
 	}
 }
 
+// patient is the address of a server that is there: it is looked for as long as the
+// machine takes, where the address says nothing else.
+func patient(uri string) string {
+	if strings.Contains(uri, "?") {
+		return uri
+	}
+	return uri + "/?serverSelectionTimeoutMS=60000"
+}
+
 func TestSinkSuite(t *testing.T) {
 	var stub *mongostub.Server
 	conntest.Sink(t, conntest.SinkCase{
@@ -123,7 +132,7 @@ func TestSinkSuite(t *testing.T) {
 			}
 			return out
 		},
-		Stall: func(*testing.T) { stub.Script(mongostub.Fault{Delay: 2 * time.Second}) },
+		Stall: func(*testing.T) { stub.Script(mongostub.Fault{Hold: make(chan struct{})}) },
 	})
 }
 

@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"fmt"
 	"maps"
 	"net"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"culvert/configdef"
 	"culvert/internal/mongostub"
 )
 
@@ -74,11 +76,20 @@ func allow(db, coll string, actions ...any) any {
 	return bson.D{{Key: "resource", Value: bson.D{{Key: "db", Value: db}, {Key: "collection", Value: coll}}}, {Key: "actions", Value: bson.A(actions)}}
 }
 
+func remedies(r *configdef.Report) (all string) {
+	for _, res := range r.Results {
+		all += res.Remedy
+	}
+	return all
+}
+
+const selectionKey = "serverSelectionTimeoutMS="
+
 // TestCheckNamesTheStep breaks each step, and reads what each mode of connection.check
 // says of it.
 func TestCheckNamesTheStep(t *testing.T) {
 	const unreachable = "Unable to connect to the server."
-	quick := "/?serverSelectionTimeoutMS=300"
+	timed := "/?" + selectionKey + "5000"
 	for _, c := range []struct {
 		name     string
 		uri      func(t *testing.T, stub *mongostub.Server) string
@@ -87,13 +98,13 @@ func TestCheckNamesTheStep(t *testing.T) {
 		step     string
 		fix      string
 	}{
-		{name: "resolve", uri: func(*testing.T, *mongostub.Server) string { return "mongodb://no..host" + quick }, original: unreachable, step: "resolve: ", fix: "name servers"},
-		{name: "connect", uri: func(*testing.T, *mongostub.Server) string { return "mongodb://127.0.0.1:1" + quick }, original: unreachable, step: "connect: dial tcp 127.0.0.1:1: ", fix: "firewalls"},
+		{name: "resolve", uri: func(*testing.T, *mongostub.Server) string { return "mongodb://no..host" + timed }, original: unreachable, step: "resolve: ", fix: "name servers"},
+		{name: "connect", uri: func(*testing.T, *mongostub.Server) string { return "mongodb://127.0.0.1:1" + timed }, original: unreachable, step: "connect: dial tcp 127.0.0.1:1: ", fix: "firewalls"},
 		{name: "TLS of an unknown authority", uri: func(t *testing.T, stub *mongostub.Server) string { return behindTLS(t, stub.Addr()) },
-			changes: map[string]string{"connection.uri": "&serverSelectionTimeoutMS=300"}, original: unreachable, step: "TLS: ", fix: "truststore"},
-		{name: "no TLS behind", uri: func(_ *testing.T, stub *mongostub.Server) string { return stub.URI() + quick + "&tls=true" }, original: unreachable, step: "answer: ", fix: "wants TLS"},
-		{name: "answer", uri: func(t *testing.T, _ *mongostub.Server) string { return "mongodb://" + closing(t) + quick }, original: unreachable, step: "answer: ", fix: "wants TLS"},
-		{name: "find a primary", uri: func(_ *testing.T, stub *mongostub.Server) string { return stub.URI() + quick + "&replicaSet=other" }, original: unreachable, step: "find a primary: ", fix: "replicaSet"},
+			original: unreachable, step: "TLS: ", fix: "truststore"},
+		{name: "no TLS behind", uri: func(_ *testing.T, stub *mongostub.Server) string { return stub.URI() + timed + "&tls=true" }, original: unreachable, step: "answer: ", fix: "wants TLS"},
+		{name: "answer", uri: func(t *testing.T, _ *mongostub.Server) string { return "mongodb://" + closing(t) + timed }, original: unreachable, step: "answer: ", fix: "wants TLS"},
+		{name: "find a primary", uri: func(_ *testing.T, stub *mongostub.Server) string { return stub.URI() + timed + "&replicaSet=other" }, original: unreachable, step: "find a primary: ", fix: "replicaSet"},
 		{name: "authenticate", uri: func(_ *testing.T, stub *mongostub.Server) string {
 			stub.Script(mongostub.Fault{Command: "saslStart", Times: -1, Error: &mongostub.CommandError{Code: 18, Name: "AuthenticationFailed", Message: "Authentication failed."}})
 			return strings.Replace(stub.URI(), "mongodb://", "mongodb://u:secret@", 1) + "/?authMechanism=PLAIN&authSource=$external"
@@ -118,27 +129,26 @@ func TestCheckNamesTheStep(t *testing.T) {
 			for _, mode := range []string{"", checkSteps} {
 				props := base(uri)
 				maps.Copy(props, c.changes)
-				if more, ok := c.changes["connection.uri"]; ok {
-					props["connection.uri"] = strings.Replace(uri, "&serverSelectionTimeoutMS=5000", more, 1)
-				}
 				if mode != "" {
 					props["connection.check"] = mode
 				}
-				r := check(t.Context(), props)
-				if len(r.Errors()) > 0 {
-					t.Fatal(r.Errors())
-				}
-				target := dial(t.Context(), props, r)
-				errs := r.Errors()
-				if len(errs) != 1 || !strings.HasPrefix(errs[0], c.original) || !strings.HasPrefix(target, "MongoDB at ") {
-					t.Fatalf("%q of %s, want %q", errs, target, c.original)
+				var errs []string
+				var remedy string
+				// The step is the one that was reached when the time was over: a slow machine needs more.
+				for limit := 300; limit < 9000 && !strings.HasPrefix(remedy, "Failed step: "+c.step); limit *= 2 {
+					props["connection.uri"] = strings.Replace(uri, selectionKey+"5000", fmt.Sprint(selectionKey, limit), 1)
+					r := check(t.Context(), props)
+					if len(r.Errors()) > 0 {
+						t.Fatal(r.Errors())
+					}
+					target := dial(t.Context(), props, r)
+					errs, remedy = r.Errors(), remedies(r)
+					if len(errs) != 1 || !strings.HasPrefix(errs[0], c.original) || !strings.HasPrefix(target, "MongoDB at ") {
+						t.Fatalf("%q of %s, want %q", errs, target, c.original)
+					}
 				}
 				if named := strings.Contains(errs[0], "Failed step: "+c.step); named != (mode == checkSteps) {
 					t.Errorf("connection.check=%s: %s", mode, errs[0])
-				}
-				remedy := ""
-				for _, res := range r.Results {
-					remedy += res.Remedy
 				}
 				if !strings.HasPrefix(remedy, "Failed step: "+c.step) || !strings.Contains(remedy, c.fix) {
 					t.Errorf("remedy %q", remedy)

@@ -59,8 +59,8 @@ func (s *Server) run(out []byte, m message) ([]byte, error) {
 	name := string(first.name)
 	fault := s.take(name)
 	if fault != nil {
-		if fault.Delay > 0 {
-			s.wait(fault.Delay)
+		if fault.Hold != nil {
+			s.hold(fault.Hold)
 		}
 		switch {
 		case fault.Drop:

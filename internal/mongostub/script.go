@@ -1,7 +1,5 @@
 package mongostub
 
-import "time"
-
 // Fault makes commands fail. The fields combine; the zero value of each means
 // "not".
 type Fault struct {
@@ -15,7 +13,7 @@ type Fault struct {
 	Error        *CommandError      // the command fails as a whole, nothing is applied
 	Drop         bool               // the connection breaks, nothing is applied
 	DropAfter    bool               // everything is applied, then the connection breaks
-	Delay        time.Duration      // before anything else
+	Hold         <-chan struct{}    // before anything else the command waits until it is closed
 	// Reply is sent as it is: a finished BSON document.
 	Reply []byte
 }

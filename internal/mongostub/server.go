@@ -179,15 +179,13 @@ func (s *Server) serve(c net.Conn) {
 	}
 }
 
-// wait is a scripted delay; it ends early when the server stops.
-func (s *Server) wait(d time.Duration) {
+// hold waits until the script lets a command go on, or the server stops.
+func (s *Server) hold(until <-chan struct{}) {
 	s.mu.Lock()
 	down := s.down
 	s.mu.Unlock()
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
-	case <-t.C:
+	case <-until:
 	case <-down:
 	}
 }
