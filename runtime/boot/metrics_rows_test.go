@@ -64,6 +64,18 @@ func (o *watcher) until(what string, ok func(got map[string]float64) bool) {
 	})
 }
 
+// repeat does again what moves a row of the last moment only, until a scrape has seen it.
+func (o *watcher) repeat(what string, do func(), ok func(got map[string]float64) bool) {
+	o.w.t.Helper()
+	o.until(what, func(got map[string]float64) bool {
+		seen := ok(got)
+		if !seen {
+			do()
+		}
+		return seen
+	})
+}
+
 // changed reports whether a metric has had two values, for anything: a number, or a
 // text, which is in a label.
 func (o *watcher) changed(m *metrics.Metric) bool {
@@ -86,7 +98,7 @@ func (o *watcher) changed(m *metrics.Metric) bool {
 func TestEveryRowIsAlive(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withTopics(1, "in", "left", "right", "made"), withProps(map[string]string{
-		"metrics.sample.window.ms": "500", "heartbeat.interval.ms": "50", "config.providers": "file",
+		"metrics.sample.window.ms": "2000", "heartbeat.interval.ms": "50", "config.providers": "file",
 		"config.providers.file.class": "org.apache.kafka.common.config.provider.FileConfigProvider",
 	}))
 	o := &watcher{w: w, seen: map[string]map[string]bool{}}
@@ -125,7 +137,7 @@ func TestEveryRowIsAlive(t *testing.T) {
 	w.produce(w.rowsOf("in", "a")...)
 	w.produce(bad)
 	o.until("a dead letter", above(at(failures+"deadletterqueue_produce_requests", "sink"), 0))
-	o.until("a commit", above(at(sink+"offset_commit_completion_total", "sink"), 0))
+	o.repeat("commits", func() { w.produce(w.rowsOf("in", "a")...) }, above(at(sink+"offset_commit_completion_rate", "sink"), 0))
 	w.mongo.Stop()
 	w.produce(w.rowsOf("in", "b", "c")...)
 	o.until("a wait", above(at("culvert_task_waiting_seconds", "sink"), 0))
@@ -140,14 +152,17 @@ func TestEveryRowIsAlive(t *testing.T) {
 	})
 
 	// Commits that fail and that come too late.
-	commits := func(err *kerr.Error) {
-		w.broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: "connect-sink", Err: err})
+	commits := func(err *kerr.Error) *kfake.FaultHandle {
+		h := w.broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: "connect-sink", Err: err, Count: -1})
 		w.produce(w.rowsOf("in", "more")...)
+		return h
 	}
-	commits(kerr.OffsetMetadataTooLarge)
+	failing := commits(kerr.OffsetMetadataTooLarge)
 	o.until("a failed commit", above(at("kafka_connect_connector_task_metrics_offset_commit_failure_percentage", "sink"), 0))
-	commits(kerr.IllegalGeneration)
-	o.until("a commit that came too late", above(at(sink+"offset_commit_skip_total", "sink"), 0))
+	failing.Remove()
+	late := commits(kerr.IllegalGeneration)
+	o.until("commits that came too late", above(at(sink+"offset_commit_skip_rate", "sink"), 0))
+	late.Remove()
 
 	// A dead letter that is refused fails the task, and it is restarted once.
 	refused := w.broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "dead", Err: kerr.MessageTooLarge, Count: -1})
@@ -165,12 +180,20 @@ func TestEveryRowIsAlive(t *testing.T) {
 	o.until("a start that failed", above("kafka_connect_connect_worker_metrics_task_startup_failure_total", 0))
 
 	// A connector that this program knows nothing of.
-	w.produce(data.Message{Topic: "connect-configs", Partition: 0, Key: []byte("connector-jdbc"), Value: []byte(`{"properties":{"connector.class":"com.example.Jdbc","name":"jdbc"}}`)})
-	o.until("a connector that cannot start", above("kafka_connect_connect_worker_metrics_connector_startup_failure_total", 0))
+	tries := 0
+	o.repeat("a connector that cannot start", func() {
+		tries++
+		w.produce(data.Message{Topic: "connect-configs", Partition: 0, Key: []byte("connector-jdbc"),
+			Value: fmt.Appendf(nil, `{"properties":{"connector.class":"com.example.Jdbc","name":"jdbc","tries":"%d"}}`, tries)})
+	}, above("kafka_connect_connect_worker_metrics_connector_startup_failure_percentage", 0))
 	o.until("its state", above(`kafka_connect_connector_metrics_status{connector="jdbc",status="failed"}`, 0))
 
 	// A join: a pair, an input without a value, and one that is too late.
 	w.create("join", w.join(map[string]string{"tasks.max": "1", "transforms.join.within": "1 hour", "transforms.join.grace": "1 minute"}))
+	o.until("the join", func(got map[string]float64) bool {
+		_, ok := got[at("culvert_join_rows_total", "join")]
+		return ok
+	})
 	w.produce(w.rowsOf("left", "x")...)
 	w.produce(w.rowsOf("right", "x")...)
 	o.until("a row", above(at("culvert_join_rows_total", "join"), 0))
@@ -184,12 +207,16 @@ func TestEveryRowIsAlive(t *testing.T) {
 	// A rebalance that does not end.
 	held := w.broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Group: "connect-cluster", Err: kerr.CoordinatorLoadInProgress, Count: -1})
 	w.do(http.MethodDelete, "/connectors/made", nil, http.StatusNoContent)
-	w.create("again", map[string]string{"connector.class": "DatagenSource", "kafka.topic": "made", "quickstart": "ORDERS", "output.data.format": "JSON", "max.interval": "2"})
+	again := map[string]string{"connector.class": "DatagenSource", "kafka.topic": "made", "quickstart": "ORDERS", "output.data.format": "JSON", "max.interval": "2"}
+	w.create("again", again)
 	o.until("a rebalance", above("kafka_connect_connect_worker_rebalance_metrics_rebalancing", 0))
 	held.Remove()
 	o.until("its end", func(got map[string]float64) bool {
 		return got["kafka_connect_connect_worker_rebalance_metrics_rebalancing"] == 0 && got[at(source+"source_record_poll_total", "again")] > 0
 	})
+	again["tasks.max"] = "2"
+	w.do(http.MethodPut, "/connectors/again/config", again, http.StatusOK)
+	o.until("another task", above(`kafka_connect_connect_worker_metrics_connector_total_task_count{connector="again"}`, 1))
 
 next:
 	for _, m := range metrics.Table() {
