@@ -5,12 +5,13 @@
 //
 // Not here are x-EUC-TW and x-IBM964 (their 48,000 characters would weigh as much as all
 // others), ISO-2022-CN, x-ISO-2022-CN-CNS and x-ISO-2022-CN-GB, x-SJIS_0213 and x-MS932_0213,
-// x-IBM33722, x-IBM29626C, x-ISCII91, x-JISAutoDetect, CESU-8 and the UTF-32 with a mark.
+// x-IBM33722, x-IBM29626C, x-ISCII91, x-JISAutoDetect and CESU-8.
 package charset
 
 import (
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // Charset reads and writes texts. Its methods may be called by many at once.
@@ -82,6 +83,13 @@ var forms = map[string]func(tables []*table, replacement []byte) Charset{
 		c.wideKana = true
 		return of(c)
 	},
+}
+
+// first takes the first character off text. A range over string(text) would copy it all.
+func first(text *[]byte) rune {
+	r, n := utf8.DecodeRune(*text)
+	*text = (*text)[n:]
+	return r
 }
 
 func of(c interface {

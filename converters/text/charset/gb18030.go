@@ -48,7 +48,8 @@ func (g *gb18030) next(raw []byte) (r rune, n int) {
 }
 
 func (g *gb18030) encode(dst, text []byte) []byte {
-	for _, r := range string(text) {
+	for len(text) > 0 {
+		r := first(&text)
 		number := r - 0x10000 + fourFirst
 		if r < 0x10000 {
 			if code := g.short.code(r); code != none {

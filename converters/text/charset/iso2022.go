@@ -119,7 +119,8 @@ func (c *iso2022jp) encode(dst, text []byte) []byte {
 		}
 		return dst
 	}
-	for _, r := range string(text) {
+	for len(text) > 0 {
+		r := first(&text)
 		switch {
 		case r < utf8.RuneSelf:
 			dst = append(in(ascii), byte(r))
@@ -179,7 +180,8 @@ func (c *iso2022kr) decode(dst, raw []byte) []byte {
 // encode shifts back before it writes a replacement, as that of shifting does.
 func (c *iso2022kr) encode(dst, text []byte) []byte {
 	double, announced := false, false
-	for _, r := range string(text) {
+	for len(text) > 0 {
+		r := first(&text)
 		code := none
 		if r >= utf8.RuneSelf {
 			code = int(c.code(r))

@@ -66,7 +66,8 @@ func (m *multibyte) next(raw []byte) (r rune, n int) {
 func pair(b []byte) uint16 { return uint16(b[0])<<8 | uint16(b[1]) }
 
 func (m *multibyte) encode(dst, text []byte) []byte {
-	for _, r := range string(text) {
+	for len(text) > 0 {
+		r := first(&text)
 		code := m.code(r)
 		switch {
 		case code != none:
@@ -128,7 +129,8 @@ func (s *shifting) encode(dst, text []byte) []byte {
 		}
 		double = to
 	}
-	for _, r := range string(text) {
+	for len(text) > 0 {
+		r := first(&text)
 		if code := s.single.code(r); code != none {
 			shift(false)
 			dst = append(dst, byte(code))

@@ -20,13 +20,15 @@ var unicodes = []struct {
 	{"x-UTF-16LE-BOM UnicodeLittle", Charset{decodeUTF16(nil, binary.LittleEndian), encodeUTF16(binary.LittleEndian, true)}},
 	{"UTF-16BE UTF_16BE X-UTF-16BE ISO-10646-UCS-2 UnicodeBigUnmarked", Charset{decodeUTF16(binary.BigEndian, nil), encodeUTF16(binary.BigEndian, false)}},
 	{"UTF-16LE UTF_16LE X-UTF-16LE UnicodeLittleUnmarked", Charset{decodeUTF16(binary.LittleEndian, nil), encodeUTF16(binary.LittleEndian, false)}},
-	{"UTF-32 UTF_32 UTF32", Charset{decodeUTF32(nil), encodeUTF32(binary.BigEndian)}},
-	{"UTF-32BE UTF_32BE X-UTF-32BE", Charset{decodeUTF32(binary.BigEndian), encodeUTF32(binary.BigEndian)}},
-	{"UTF-32LE UTF_32LE X-UTF-32LE", Charset{decodeUTF32(binary.LittleEndian), encodeUTF32(binary.LittleEndian)}},
+	{"UTF-32 UTF_32 UTF32", Charset{decodeUTF32(nil), encodeUTF32(binary.BigEndian, false)}},
+	{"UTF-32BE UTF_32BE X-UTF-32BE", Charset{decodeUTF32(binary.BigEndian), encodeUTF32(binary.BigEndian, false)}},
+	{"UTF-32LE UTF_32LE X-UTF-32LE", Charset{decodeUTF32(binary.LittleEndian), encodeUTF32(binary.LittleEndian, false)}},
+	{"X-UTF-32BE-BOM UTF_32BE_BOM UTF-32BE-BOM", Charset{decodeUTF32(binary.BigEndian), encodeUTF32(binary.BigEndian, true)}},
+	{"X-UTF-32LE-BOM UTF_32LE_BOM UTF-32LE-BOM", Charset{decodeUTF32(binary.LittleEndian), encodeUTF32(binary.LittleEndian, true)}},
 }
 
-// decodeUTF32 reads units in the given order; nil looks for a mark and takes
-// big-endian without one.
+// decodeUTF32 reads units in the given order behind its mark, which may be missing; nil
+// takes either mark, and big-endian without one.
 func decodeUTF32(order binary.ByteOrder) func(dst, raw []byte) []byte {
 	return func(dst, raw []byte) []byte {
 		o := order
@@ -35,9 +37,9 @@ func decodeUTF32(order binary.ByteOrder) func(dst, raw []byte) []byte {
 			if len(raw) >= 4 && binary.LittleEndian.Uint32(raw) == 0xfeff {
 				o = binary.LittleEndian
 			}
-			if len(raw) >= 4 && o.Uint32(raw) == 0xfeff {
-				raw = raw[4:]
-			}
+		}
+		if len(raw) >= 4 && o.Uint32(raw) == 0xfeff {
+			raw = raw[4:]
 		}
 		for ; len(raw) >= 4; raw = raw[4:] {
 			r := utf8.RuneError
@@ -53,9 +55,13 @@ func decodeUTF32(order binary.ByteOrder) func(dst, raw []byte) []byte {
 	}
 }
 
-func encodeUTF32(order binary.AppendByteOrder) func(dst, text []byte) []byte {
+func encodeUTF32(order binary.AppendByteOrder, mark bool) func(dst, text []byte) []byte {
 	return func(dst, text []byte) []byte {
-		for _, r := range string(text) {
+		if mark && len(text) > 0 {
+			dst = order.AppendUint32(dst, 0xfeff)
+		}
+		for len(text) > 0 {
+			r := first(&text)
 			dst = order.AppendUint32(dst, uint32(r))
 		}
 		return dst
@@ -83,7 +89,8 @@ func decodeASCII(dst, raw []byte) []byte {
 // encodeBytes writes one byte for each character; what is above last becomes '?'.
 func encodeBytes(last rune) func(dst, text []byte) []byte {
 	return func(dst, text []byte) []byte {
-		for _, r := range string(text) {
+		for len(text) > 0 {
+			r := first(&text)
 			if r > last {
 				r = '?'
 			}
@@ -137,11 +144,14 @@ func encodeUTF16(order binary.AppendByteOrder, mark bool) func(dst, text []byte)
 		if mark && len(text) > 0 {
 			dst = order.AppendUint16(dst, 0xfeff)
 		}
-		var units [2]uint16
-		for _, r := range string(text) {
-			for _, u := range utf16.AppendRune(units[:0], r) {
-				dst = order.AppendUint16(dst, u)
+		for len(text) > 0 {
+			r := first(&text)
+			if r < 0x10000 {
+				dst = order.AppendUint16(dst, uint16(r))
+				continue
 			}
+			high, low := utf16.EncodeRune(r)
+			dst = order.AppendUint16(order.AppendUint16(dst, uint16(high)), uint16(low))
 		}
 		return dst
 	}

@@ -19,6 +19,8 @@ final class Answers {
     private static final String[] PARTS = {"\033$B", "\033$(D", "\033(B", "\033(I", "\033(J", "\033$@", "\033$)C", "\033$(", "\033N", "\033",
         "\016", "\017", "\u008e", "\u008f", "\u0080", "\u00ff", "\n"};
 
+    private static final String[] MARKS = {"\u00fe\u00ff", "\u00ff\u00fe", "\0\0\u00fe\u00ff", "\u00ff\u00fe\0\0"};
+
     private final Charset charset;
     private final MessageDigest digest;
     private final PrintStream lines;
@@ -97,7 +99,7 @@ final class Answers {
     }
 
     private byte[] bytes() {
-        StringBuilder b = new StringBuilder();
+        StringBuilder b = new StringBuilder(next(8) == 0 ? MARKS[next(MARKS.length)] : "");
         for (int i = next(16); i >= 0; i--) {
             switch (next(8)) {
                 case 0 -> b.append((char) (0x20 + next(0x60)));
