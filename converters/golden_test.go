@@ -58,6 +58,7 @@ func runCase(p converters.Plugin, c *golden.VectorCase) error {
 		return err
 	}
 	if err != nil {
+		_, err = golden.CompareError(nil, err)
 		return err
 	}
 	conv := factory.For(in.Topic)

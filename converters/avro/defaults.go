@@ -2,6 +2,7 @@ package avro
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"culvert/data"
@@ -73,6 +74,65 @@ func defaultValue(n *Node, s *data.Schema, v any) (data.Value, bool) {
 		return unionDefault(n, s, v)
 	}
 	return data.Value{}, false
+}
+
+// takes is Avro's Schema.isValidDefault for a default in JSON.
+func (n *Node) takes(raw json.RawMessage) bool {
+	v, ok := treeOf(string(raw))
+	return ok && n.fits(v)
+}
+
+// fits reports whether a default has the form of n; of a union's, that of a branch.
+func (n *Node) fits(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return n.Type == Null || n.Type == Union && slices.ContainsFunc(n.Branches, func(b *Node) bool { return b.Type == Null })
+	case bool:
+		return n.anyOf(Boolean)
+	case json.Number:
+		_, err := strconv.ParseInt(v.String(), 10, 64)
+		return n.anyOf(Float, Double) || err == nil && n.anyOf(Int, Long)
+	case string:
+		special := map[string]bool{"NaN": true, "Infinity": true, "-Infinity": true}[v] // numbers that JSON has no form for
+		return n.anyOf(String, Bytes, Enum, Fixed) || special && n.anyOf(Float, Double)
+	case []any:
+		return n.anyBranch(func(b *Node) bool {
+			return b.Type == Array && !slices.ContainsFunc(v, func(e any) bool { return !b.Elem.fits(e) })
+		})
+	case map[string]any:
+		return n.anyBranch(func(b *Node) bool {
+			return b.Type == Map && fitValues(b.Elem, v) || b.Type == Record && fitFields(b.Fields, v)
+		})
+	}
+	return false
+}
+
+// anyBranch reports whether ok holds for n, or for a branch of the union n.
+func (n *Node) anyBranch(ok func(*Node) bool) bool {
+	if n.Type == Union {
+		return slices.ContainsFunc(n.Branches, ok)
+	}
+	return ok(n)
+}
+
+func (n *Node) anyOf(types ...Type) bool {
+	return n.anyBranch(func(b *Node) bool { return slices.Contains(types, b.Type) })
+}
+
+func fitValues(n *Node, m map[string]any) bool {
+	for _, v := range m {
+		if !n.fits(v) {
+			return false
+		}
+	}
+	return true
+}
+
+func fitFields(fields []Field, m map[string]any) bool {
+	return !slices.ContainsFunc(fields, func(f Field) bool {
+		v, given := m[f.Name]
+		return given && !f.Node.fits(v) || !given && f.Default == nil
+	})
 }
 
 func floatOf(v any) (float64, bool) {
@@ -227,11 +287,21 @@ func unionDefault(n *Node, s *data.Schema, v any) (data.Value, bool) {
 	if len(n.Branches) == 0 || n.Branches[0].Type == Null {
 		return data.Value{}, false
 	}
+	at := 0
+	switch n.Branches[0].Type {
+	case Record: // AvroData has a Map then, which no record takes
+		return data.Value{}, false
+	case Enum: // and a String, which only a string takes
+		at = slices.IndexFunc(n.Branches, func(b *Node) bool { return b.Type == String })
+	}
+	if at < 0 || n.slots[at] < 0 {
+		return data.Value{}, false
+	}
 	fields := make([]data.Value, len(s.Fields))
-	e, ok := defaultValue(n.Branches[0], s.Fields[0].Schema, v)
+	e, ok := defaultValue(n.Branches[at], s.Fields[n.slots[at]].Schema, v)
 	if !ok {
 		return data.Value{}, false
 	}
-	fields[0] = e
+	fields[n.slots[at]] = e
 	return data.OfStruct(fields), true
 }

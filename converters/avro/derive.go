@@ -340,8 +340,8 @@ func (d *derivation) field(n *Node, name string, s *data.Schema, doc string) err
 	case string(f.Default) == "null":
 	case f.Node.Type == Union && len(f.Node.Branches) > 0 && f.Node.Branches[0].Type == Null:
 		f.Default = nil // Avro wants defaults of the first branch's type
-	case f.Node.Type == Array && f.Node.Elem.isMapEntry() && string(f.Default) != "[]":
-		f.Default = nil // connect.default has pairs, which are no records
+	case f.Default != nil && !f.Node.takes(f.Default):
+		f.Default = nil // as the pairs of a map whose keys are not strings, where Avro wants records
 	}
 	if d.metaData && again && len(s.Params) > 0 && hasNamed(f.Node) {
 		if params := paramsJSON(s.Params, d.discardTypeDocument); params != nil {

@@ -458,7 +458,7 @@ func (e *encoder) oneOf(dst []byte, v data.Value, depth int) ([]byte, error) {
 
 // anything wraps schemaless data: nine optional fields, at most one set.
 func (e *encoder) anything(dst []byte, v data.Value, depth int) ([]byte, error) {
-	at, ok := map[data.Kind]int{data.Null: len(anythingFields), data.Bool: 0, data.Bytes: 1, data.Float64: 2, data.Float32: 3,
+	at, ok := map[data.Kind]int{data.Null: len(anythingFields), data.Bool: 0, data.Float64: 2, data.Float32: 3,
 		data.Int8: 4, data.Int16: 4, data.Int32: 4, data.Int64: 5, data.String: 6, data.Array: 7, data.Map: 8}[v.Kind()]
 	if !ok {
 		return nil, dataError("Unknown Java type for schemaless data: class %s", values.Class(v.Kind()))

@@ -12,7 +12,10 @@ import (
 )
 
 func goldenMapping(config map[string]string) mapping {
-	return mapping{metaData: config["connect.meta.data"] != "false", enhanced: config["enhanced.avro.schema.support"] == "true"}
+	on := func(key string) bool { return config[key] == "true" }
+	return mapping{metaData: config["connect.meta.data"] != "false", enhanced: on("enhanced.avro.schema.support"), scrub: on("scrub.invalid.names"),
+		generalized: on("generalized.sum.type.support"), ignoreDefault: on("ignore.default.for.nullables"), optionalMapKeys: on("allow.optional.map.keys"),
+		discardTypeDocument: on("discard.type.doc.default")}
 }
 
 // TestGoldenAvro runs the recorded conversions between Avro and Connect.

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"sort"
 	"strings"
+	"unicode"
 )
 
 // splitName splits a dotted name into namespace and name, scrubbing each part if
@@ -35,7 +36,7 @@ func (m mapping) scrubFull(full string) string {
 // scrubName makes a name that Avro takes of one that it does not: bytes that are
 // not letters, digits or underscores become %xx, and the percent sign an underscore.
 func (m mapping) scrubName(name string) string {
-	if !m.scrub || name == "" || validName(name) {
+	if !m.scrub || name == "" || plainName(name) {
 		return name
 	}
 	encoded := url.QueryEscape(name)
@@ -52,7 +53,19 @@ func (m mapping) scrubName(name string) string {
 	return string(out)
 }
 
+// validName is what Avro's Java library takes for a name, in a field, a symbol and
+// each part of a full name: letters and digits of any script, and underscores.
 func validName(name string) bool {
+	for i, r := range name {
+		if r != '_' && (r > 0xffff || !unicode.IsLetter(r)) && (i == 0 || !unicode.Is(unicode.Nd, r)) {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// plainName reports whether a name is one by Avro's specification, which knows ASCII alone.
+func plainName(name string) bool {
 	if name == "" || name[0] >= '0' && name[0] <= '9' {
 		return false
 	}

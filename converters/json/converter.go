@@ -79,11 +79,18 @@ func New(props map[string]string, side converters.Side) (*Factory, error) {
 	}
 	f := &Factory{config: c}
 	if c.content != "" { // Java reads it even if schemas.enable=false leaves it without effect
-		s, err := f.For("").(*Converter).parseSchema([]byte(c.content))
+		conv := f.For("").(*Converter)
+		conv.begin([]byte(c.content))
+		s, err := conv.parseSchema([]byte(c.content))
 		if err != nil {
-			return nil, &fault.Error{Class: fault.Config, Code: "json.schema_content", Field: "schema.content", Java: dataException,
-				Fix: "Give schema.content a schema as JsonConverter writes it, for instance {\"type\":\"struct\",\"fields\":[…]}.",
-				Err: fault.Because(err, "Failed to parse schema in converter config due to serialization error: ")}
+			java := dataException
+			if _, malformed := err.(*lex.Error); malformed {
+				err = fault.Because(err, "Failed to parse schema in converter config due to serialization error: ")
+			} else {
+				java = fault.Of(err).Java
+			}
+			return nil, &fault.Error{Class: fault.Config, Code: "json.schema_content", Field: "schema.content", Java: java,
+				Fix: "Give schema.content a schema as JsonConverter writes it, for instance {\"type\":\"struct\",\"fields\":[…]}.", Err: err}
 		}
 		if c.schemas {
 			f.external = s

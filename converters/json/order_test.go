@@ -41,3 +41,29 @@ func TestErrorOrder(t *testing.T) {
 		t.Errorf("%v, %v", v, err)
 	}
 }
+
+// TestSchemaContent: what is wrong with the schema is said in Java's words, and it
+// may hold whatever the schema of a message may.
+func TestSchemaContent(t *testing.T) {
+	for content, want := range map[string]string{
+		`{"type":`:         "Failed to parse schema in converter config due to serialization error: ",
+		`{"type":"struct"`: "Failed to parse schema in converter config due to serialization error: ",
+		`{"fields":[]}`:    "Schema must contain 'type' field",
+		`{"type":"map","keys":{"type":"string"},"values":{"type":"int32"},"default":[]}`:                                                                 "Maps with string fields should be encoded as JSON objects, but found ARRAY",
+		`{"type":"map","keys":{"type":"string"},"values":{"type":"struct","fields":[{"field":"a","type":"int32"}]},"default":{"k":{"a":1},"l":{"a":2}}}`: "",
+	} {
+		_, err := New(map[string]string{"schema.content": content}, 0)
+		if want == "" && err != nil || want != "" && (!fault.Is(err, fault.Config) || err.Error() != want) {
+			t.Errorf("%s: %v, want %q", content, err, want)
+		}
+	}
+	f, err := New(map[string]string{"schema.content": `{"type":"int32"}`}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for raw, ok := range map[string]bool{"12": true, "12 x": true, "12x": false, "12'": false} {
+		if _, _, err := f.For("t").Decode([]byte(raw), nil); (err == nil) != ok {
+			t.Errorf("%s: %v", raw, err)
+		}
+	}
+}

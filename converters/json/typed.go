@@ -91,7 +91,10 @@ func (c *Converter) root(b []byte, s *data.Schema, a *data.Arena) (data.Value, e
 	if i == len(b) {
 		return c.null(s)
 	}
-	v, _, err := c.typed(b, i, 0, s, a)
+	v, end, err := c.typed(b, i, 0, s, a)
+	if err == nil && c.union == nil {
+		err = rootEnd(b, i, end)
+	}
 	if err == nil {
 		return v, nil
 	}

@@ -4,6 +4,7 @@ import io.apicurio.registry.serde.avro.NonRecordContainer;
 import io.apicurio.registry.utils.converter.avro.AvroData;
 import io.apicurio.registry.utils.converter.avro.AvroDataConfig;
 import java.io.ByteArrayOutputStream;
+import java.lang.reflect.Field;
 import java.util.HexFormat;
 import java.util.Map;
 import org.apache.avro.Schema;
@@ -16,8 +17,19 @@ import org.apache.avro.util.Utf8;
 
 /** AvroData, as Apicurio's converter has it. */
 final class AvroAnswers {
+    /** Settings of the common converter that this one obeys, but does not read: the fields that hold them. */
+    private static final Map<String, String> SWITCHES = Map.of("scrub.invalid.names", "scrubInvalidNames",
+        "generalized.sum.type.support", "generalizedSumTypeSupport", "ignore.default.for.nullables", "ignoreDefaultForNullables",
+        "discard.type.doc.default", "discardTypeDocDefault", "allow.optional.map.keys", "allowOptionalMapKey");
+
     static JsonNode convert(Map<String, String> config, String op, JsonNode in) throws Exception {
         AvroData data = new AvroData(new AvroDataConfig(config));
+        for (Map.Entry<String, String> e : SWITCHES.entrySet()) {
+            if (!config.containsKey(e.getKey())) continue;
+            Field f = AvroData.class.getDeclaredField(e.getValue());
+            f.setAccessible(true);
+            f.setBoolean(data, Boolean.parseBoolean(config.get(e.getKey())));
+        }
         return op.equals("fromConnectData") ? write(data, in) : read(data, in);
     }
 
