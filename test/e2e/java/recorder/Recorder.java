@@ -71,6 +71,7 @@ public final class Recorder {
                 : mongo(config, c));
         } catch (Failure f) {
             if (f.getCause() instanceof Values.NoInput || f.getCause() instanceof MongoAnswers.Late) c.put("left out", f.getCause().getMessage());
+            if (f.getCause() instanceof StackOverflowError) c.put("left out", "a schema that contains itself cannot be described");
             boolean tolerated = f.getCause() instanceof MongoAnswers.Tolerated;
             describe(c.putObject("error"), tolerated ? f.getCause().getCause() : f.getCause()).put("stage", f.stage).put("tolerated", tolerated);
         }
