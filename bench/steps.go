@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"culvert/internal/ports"
 	"culvert/test/servers"
 )
 
@@ -20,7 +21,7 @@ type run struct {
 }
 
 func (b *bed) ourWorker(ctx context.Context, name string, props map[string]string) (*run, error) {
-	port, err := servers.FreePort()
+	port, err := ports.Free()
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func (r *run) post(ctx context.Context, name string, config map[string]string) e
 func (b *bed) start(ctx context.Context) error {
 	r := row{name: "start to GET / (ms)", unit: "ms", target: "≤ 300 ms"}
 	idle := row{name: "resident, idle (MB)", unit: "MB", target: "≤ 60 MB"}
-	port, err := servers.FreePort()
+	port, err := ports.Free()
 	if err != nil {
 		return err
 	}

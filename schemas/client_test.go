@@ -1,9 +1,9 @@
 package schemas
 
 import (
+	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,6 +17,7 @@ import (
 
 	"culvert/configdef"
 	"culvert/fault"
+	"culvert/internal/ports"
 )
 
 const orders = `{"type":"record","name":"Order","fields":[{"name":"id","type":"long"}]}`
@@ -265,12 +266,11 @@ func TestFailover(t *testing.T) {
 // deadAddress is one that nobody listens on.
 func deadAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return "http://" + l.Addr().String()
+	return fmt.Sprintf("http://127.0.0.1:%d", port)
 }
 
 func TestAuth(t *testing.T) {

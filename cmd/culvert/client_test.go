@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"culvert/connectors/all"
+	"culvert/internal/ports"
 	"culvert/runtime/boot"
 )
 
@@ -28,14 +28,11 @@ func startWorker(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Close)
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	port, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := "http://" + l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	address := fmt.Sprintf("http://127.0.0.1:%d", port)
 	props := map[string]string{
 		"bootstrap.servers": strings.Join(broker.ListenAddrs(), ","), "listeners": address, "culvert.data.dir": t.TempDir(),
 		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "value.converter": "org.apache.kafka.connect.storage.StringConverter",

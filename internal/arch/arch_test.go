@@ -59,7 +59,7 @@ var only = map[string][]string{
 }
 
 // neverShipped must not be among the dependencies of the product.
-var neverShipped = []string{"github.com/twmb/franz-go", "github.com/FerretDB", "culvert/internal/mongostub"}
+var neverShipped = []string{"github.com/twmb/franz-go", "github.com/FerretDB", "culvert/internal/mongostub", "culvert/internal/ports"}
 
 type pkg struct {
 	ImportPath string

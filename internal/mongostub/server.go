@@ -6,9 +6,12 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"culvert/internal/ports"
 )
 
 // Opcodes of the wire protocol.
@@ -54,8 +57,12 @@ type Options struct {
 
 // Start makes a server that listens.
 func Start(o Options) (*Server, error) {
-	if o.Addr == "" {
-		o.Addr = "127.0.0.1:0"
+	if o.Addr == "" { // it must be there again at Restart
+		port, err := ports.Free()
+		if err != nil {
+			return nil, err
+		}
+		o.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	}
 	if o.MaxWireVersion == 0 {
 		o.MaxWireVersion = 21

@@ -25,6 +25,7 @@ import (
 	"culvert/configs"
 	"culvert/connectors/all"
 	"culvert/internal/mongostub"
+	"culvert/internal/ports"
 	"culvert/kafka"
 	"culvert/runtime/boot"
 )
@@ -465,7 +466,7 @@ type registry struct {
 
 func startRegistry(t *testing.T, options ...srfake.Option) *registry {
 	t.Helper()
-	r := &registry{Registry: srfake.NewRegistry(options...), t: t, addr: "127.0.0.1:0"}
+	r := &registry{Registry: srfake.NewRegistry(options...), t: t, addr: fmt.Sprintf("127.0.0.1:%d", freePort(t))}
 	r.up()
 	t.Cleanup(r.down)
 	return r
@@ -477,7 +478,6 @@ func (r *registry) up() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.addr = l.Addr().String()
 	r.url = "http://" + r.addr
 	server, served := &http.Server{Handler: r.Handler()}, make(chan struct{})
 	r.server, r.served = server, served
@@ -517,10 +517,9 @@ func (l *logBuffer) tail(n int) string {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"culvert/internal/ports"
 	"culvert/test/servers"
 )
 
@@ -101,7 +102,7 @@ type worker struct {
 // name is one worker: started again it has the same address.
 func newWorker(t *testing.T, group, name string, changes map[string]string) *worker {
 	t.Helper()
-	port, err := servers.FreePort()
+	port, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}

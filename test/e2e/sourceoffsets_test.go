@@ -166,7 +166,7 @@ func (p *positioned) arrived(t *testing.T, bounds [][2]int) {
 
 var (
 	tokens = regexp.MustCompile(`_data\\": \\"[^\\"]*`)
-	ports  = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+	hosts  = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 	// Java may still list a partition for a moment that has just been forgotten.
 	gone = regexp.MustCompile(`\{"partition":[^}]*\},"offset":null\}`)
 )
@@ -183,7 +183,7 @@ func (p *positioned) ask(t *testing.T, method, body string) string {
 	if method == http.MethodGet {
 		shown = gone.ReplaceAllString(shown, "")
 	}
-	p.answers = append(p.answers, ports.ReplaceAllString(tokens.ReplaceAllString(shown, "TOKEN"), "HOST"))
+	p.answers = append(p.answers, hosts.ReplaceAllString(tokens.ReplaceAllString(shown, "TOKEN"), "HOST"))
 	return string(out)
 }
 

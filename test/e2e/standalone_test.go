@@ -11,6 +11,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"culvert/internal/ports"
 	"culvert/test/servers"
 )
 
@@ -26,7 +27,7 @@ func TestStandaloneSharesItsOffsetsFileWithJava(t *testing.T) {
 	dir := t.TempDir()
 	input, topic := filepath.Join(dir, "in.txt"), "standalone_lines"
 	createTopic(t, topic, 1)
-	port, err := servers.FreePort()
+	port, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -178,16 +178,6 @@ func (p *Process) status(field string) (int64, error) {
 	return 0, fmt.Errorf("no %s in /proc status of %s", field, p.Name)
 }
 
-// FreePort returns a port of loopback that nobody listens on now.
-func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
 // Dialable is a ready check: the address takes connections.
 func Dialable(addr string) func(ctx context.Context) error {
 	return func(ctx context.Context) error {

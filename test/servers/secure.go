@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"culvert/internal/ports"
 )
 
 // SecureKafka is a broker with further listeners, one for each way in which
@@ -42,7 +44,7 @@ func NewSecureKafka(ctx context.Context, dir string, settings, users map[string]
 		name string
 		addr *string
 	}{{"SSL", &k.SSL}, {"SASL_PLAINTEXT", &k.SASLPlaintext}, {"SASL_SSL", &k.SASLSSL}} {
-		port, err := FreePort()
+		port, err := ports.Free()
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"culvert/internal/ports"
 )
 
 // Kafka is one broker in KRaft mode.
@@ -30,11 +32,11 @@ func newKafka(ctx context.Context, dir string, settings map[string]string, forma
 	if err != nil {
 		return nil, err
 	}
-	port, err := FreePort()
+	port, err := ports.Free()
 	if err != nil {
 		return nil, err
 	}
-	controller, err := FreePort()
+	controller, err := ports.Free()
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +90,7 @@ func NewRegistry(ctx context.Context, dir string) (*Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := FreePort()
+	port, err := ports.Free()
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +114,7 @@ func NewMongo(ctx context.Context, dir string, flags ...string) (*Mongo, error) 
 	if err != nil {
 		return nil, err
 	}
-	port, err := FreePort()
+	port, err := ports.Free()
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +143,7 @@ func NewConnect(ctx context.Context, dir, bootstrap, group string, props map[str
 	if err != nil {
 		return nil, err
 	}
-	port, err := FreePort()
+	port, err := ports.Free()
 	if err != nil {
 		return nil, err
 	}
