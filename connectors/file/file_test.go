@@ -61,7 +61,7 @@ func put(t *testing.T, file, text string) {
 
 func read(t *testing.T, src connectors.Source) (lines []string, position int64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	b := data.NewBatch()
 	if err := src.Read(ctx, b); err != nil {

@@ -188,7 +188,7 @@ func TestStopWhileKafkaIsAway(t *testing.T) {
 	w.awaitTask("mongodb-sink", 0, "RUNNING", "Kafka")
 	begun := time.Now()
 	_ = w.worker.Close() // that Kafka is away is in its error
-	if took := time.Since(begun); took > 20*time.Second {
+	if took := time.Since(begun); took > time.Minute {
 		t.Errorf("it took %v to stop", took)
 	}
 	t.Logf("stopped within %v", time.Since(begun))

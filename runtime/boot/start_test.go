@@ -83,7 +83,7 @@ func (w *world) startAndWait(t *testing.T, mode boot.Mode, props map[string]stri
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	return worker.Wait(ctx)
 }

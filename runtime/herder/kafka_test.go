@@ -49,7 +49,7 @@ func startKafka(t *testing.T, ctx context.Context, w *world, bootstrap, id strin
 	k.node.told = k.events
 	k.Herder, err = NewDistributed(Settings{WorkerID: id, URL: "http://" + id + "/", Config: conf, Statuses: statuses, Offsets: offsets,
 		Worker: k.node, Plugin: plugin, Log: w.log},
-		kafka.GroupConfig{ID: "workers", SessionTimeout: 6 * time.Second, RebalanceTimeout: 10 * time.Second, HeartbeatInterval: 50 * time.Millisecond},
+		kafka.GroupConfig{ID: "workers", SessionTimeout: 5 * time.Minute, RebalanceTimeout: 10 * time.Second, HeartbeatInterval: 50 * time.Millisecond},
 		func(c kafka.GroupConfig) (Group, error) {
 			g, err := kafka.OpenGroup(ctx, settings("group"), c)
 			k.group = g
@@ -171,7 +171,8 @@ func TestOnKafka(t *testing.T) {
 }
 
 // TestKilledOnKafka: kill -9 and a new start. The static member gets its
-// assignment back without waiting for the session timeout.
+// assignment back without waiting for the session timeout, which is longer than the
+// test may take.
 func TestKilledOnKafka(t *testing.T) {
 	c, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
@@ -190,12 +191,8 @@ func TestKilledOnKafka(t *testing.T) {
 	a.expect(ctx, t, "start c-0", "start c-1")
 	// The old process is not told anything: it is as good as frozen, and finds out
 	// when its heartbeat is refused.
-	began := time.Now()
 	b := startKafka(t, ctx, newWorld(t), bootstrap, "a:1")
 	b.expect(ctx, t, "start c-0", "start c-1")
-	if took := time.Since(began); took > 4*time.Second {
-		t.Errorf("work came back after %s; the session timeout is 6 s", took)
-	}
 	a.expect(ctx, t, "stop c-0", "stop c-1")
 	if err := <-a.done; err == nil {
 		t.Error("the former self goes on")

@@ -242,8 +242,9 @@ func TestWorld_abandoned(t *testing.T) {
 	}
 }
 
-// Another worker takes a sink's task over: the old consumer is fenced at once and
-// says nothing.
+// Another worker takes a sink's task over: the old consumer is fenced at once, and not
+// when its session ends, which is later than anything here is waited for; it says
+// nothing.
 func TestWorld_takeover(t *testing.T) {
 	w := newWorld(t, map[string]int32{"numbers": 1})
 	w.lab.end = 10
@@ -252,13 +253,9 @@ func TestWorld_takeover(t *testing.T) {
 	w.until("10 written", func() bool { return len(w.lab.got()) == 10 })
 	old := w.process
 	w.begin()
-	begun := time.Now()
 	w.start("snk", 1, sink("numbers"), false)
 	w.lab.set(func() { w.lab.end = 20 })
 	w.until("20 written", func() bool { return len(w.lab.got()) >= 20 })
-	if d := time.Since(begun); d > 10*time.Second {
-		t.Errorf("the take-over took %s", d)
-	}
 	if s := old.log.of("snk-0"); s != "RUNNING " {
 		t.Errorf("the old task said %q", s)
 	}

@@ -113,7 +113,7 @@ func (w *world) begin() {
 			"bootstrap.servers": strings.Join(w.cluster.ListenAddrs(), ","),
 			"key.converter":     "org.apache.kafka.connect.storage.StringConverter", "value.converter": "org.apache.kafka.connect.storage.StringConverter",
 			"offset.flush.interval.ms": "200", "task.shutdown.graceful.timeout.ms": "3000",
-			"consumer.metadata.max.age.ms": "500", "consumer.fetch.max.wait.ms": "100", "consumer.heartbeat.interval.ms": "100",
+			"consumer.metadata.max.age.ms": "500", "consumer.fetch.max.wait.ms": "100", "consumer.heartbeat.interval.ms": "100", "consumer.session.timeout.ms": "300000",
 		},
 		Dial:     p.dial,
 		OnStatus: p.log.put,
