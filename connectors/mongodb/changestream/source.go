@@ -81,13 +81,15 @@ func Open(ctx context.Context, env connectors.Env, task map[string]string) (*Sou
 func (s *Source) Read(ctx context.Context, b *data.Batch) error {
 	for {
 		err := s.step(ctx, b)
+		if err == nil {
+			s.answered()
+		}
 		switch {
 		case len(b.Records) > 0:
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err == nil:
-			s.answered()
 		case fault.Is(err, fault.Retry):
 			if err := s.waitOut(ctx, err); err != nil {
 				return err
