@@ -249,7 +249,7 @@ func (t *translator) classRune() (rune, error) {
 		return t.src[t.at-1], nil
 	}
 	if t.at+1 >= len(t.src) {
-		return 0, t.fail(t.at+1, "Unexpected internal error")
+		return 0, t.fail(t.at+1, "Unclosed character class") // behind what Java puts at the end
 	}
 	return t.character()
 }

@@ -25,6 +25,10 @@ func (t *translator) escape() error {
 		return nil
 	case c == 'k':
 		return t.namedReference()
+	case c == 'b' && string(t.src[t.at:min(t.at+5, len(t.src))]) == `\b{g}`: // between any two characters of ASCII
+		t.emit("(?:)")
+		t.at += 5
+		return nil
 	case t.boundary(c):
 		t.at += 2
 		return nil
@@ -33,8 +37,10 @@ func (t *translator) escape() error {
 		if err == nil {
 			t.emit(s.String())
 		}
+		t.single = true
 		return err
 	}
+	t.single = true
 	r, err := t.character()
 	if err == nil {
 		t.literal(r)
@@ -57,6 +63,7 @@ func (t *translator) boundary(c rune) bool {
 	case 'R':
 		t.emit(`(?:\r\n|` + verticals.String() + `)`)
 	case 'X': // a character with its marks; Java's graphemes are longer in some scripts, not in ASCII
+		t.endless = true
 		m := marks()
 		t.emit(`(?:\r\n|` + m.negate().String() + m.String() + `*|` + m.String() + `+)`)
 	default:

@@ -13,7 +13,7 @@ func (t *translator) property(negated bool) (set, bool, error) {
 	name := string(t.peek())
 	switch {
 	case !t.more():
-		return nil, false, t.fail(t.at, "Illegal/unsupported escape sequence")
+		return nil, false, t.fail(t.at, "Unknown character property name {\x00}")
 	case t.peek() == '{':
 		end := t.at + 1
 		for end < len(t.src) && t.src[end] != '}' {

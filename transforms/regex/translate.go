@@ -25,6 +25,8 @@ type translator struct {
 	words       bool   // \b or \B: letters beyond ASCII are special
 	groups      int
 	names       map[string]int
+	single      bool // the last atom stands for one character
+	endless     bool // what was read has no bound that Java sees: not allowed in a look-behind
 	depth       int
 
 	flags flags
@@ -152,6 +154,9 @@ func (t *translator) quantified() error {
 	if err != nil || q.text == "" {
 		return err
 	}
+	if q.endless && !(t.single && q.simple()) {
+		t.endless = true
+	}
 	before, after := "(?:", ")"+q.text
 	if q.lazy {
 		after += "?"
@@ -173,19 +178,25 @@ func wrap(b []byte, start int, before, after string) []byte {
 type quantifier struct {
 	text             string
 	lazy, possessive bool
+	endless          bool // without an upper bound
 }
+
+// simple reports whether Java counts the repetition of one character as bounded, as it
+// does, against its own documentation, for the greedy * and +.
+func (q *quantifier) simple() bool { return !q.lazy && !q.possessive && len(q.text) == 1 }
 
 func (t *translator) quantifier() (quantifier, error) {
 	var q quantifier
 	switch c := t.peek(); c {
 	case '?', '*', '+':
-		q.text = string(c)
+		q.text, q.endless = string(c), c != '?'
 		t.at++
 	case '{':
 		var err error
 		if q.text, err = t.counted(); err != nil {
 			return q, err
 		}
+		q.endless = strings.HasSuffix(q.text, ",}")
 	default:
 		return q, nil
 	}
@@ -252,18 +263,23 @@ func isWordRune(r rune) bool {
 // which a quantifier does nothing to.
 func (t *translator) atom() (repeatable bool, err error) {
 	c := t.peek()
+	t.single = false
 	switch c {
 	case '(':
-		return t.group()
+		repeatable, err = t.group()
+		t.single = false
+		return repeatable, err
 	case '[':
 		s, err := t.class()
 		if err == nil {
 			t.emit(s.String())
 		}
+		t.single = true
 		return true, err
 	case '\\':
 		return true, t.escape()
 	case '.':
+		t.single = true
 		t.dot()
 	case '^':
 		t.start()
@@ -274,6 +290,7 @@ func (t *translator) atom() (repeatable bool, err error) {
 	case '{': // an empty atom with a counted quantifier
 		return true, nil
 	default:
+		t.single = true
 		t.literal(c)
 	}
 	t.at++
@@ -341,15 +358,20 @@ func (t *translator) group() (repeatable bool, err error) {
 	case ':':
 		t.at++
 		t.emit("(?:")
-	case '=', '!', '>':
+	case '=', '!':
 		t.at++
 		t.emitSlow("(?" + string(c))
+		return true, t.look(saved, false)
+	case '>':
+		t.at++
+		t.emitSlow("(?>")
 	case '<':
 		t.at++
 		switch c := t.peek(); {
 		case c == '=' || c == '!':
 			t.at++
 			t.emitSlow("(?<" + string(c))
+			return true, t.look(saved, true)
 		default:
 			name, err := t.groupName()
 			if err != nil {
@@ -368,10 +390,29 @@ func (t *translator) group() (repeatable bool, err error) {
 	return true, t.closeGroup(saved)
 }
 
+// look closes a look-around, whose own length does not count. Behind: it must have a
+// bound.
+func (t *translator) look(saved flags, behind bool) error {
+	around := t.endless
+	t.endless = false
+	if err := t.alternatives(); err != nil {
+		return err
+	}
+	if behind && t.endless {
+		return t.fail(t.at-1, "Look-behind group does not have an obvious maximum length")
+	}
+	t.endless = around
+	return t.closed(saved)
+}
+
 func (t *translator) closeGroup(saved flags) error {
 	if err := t.alternatives(); err != nil {
 		return err
 	}
+	return t.closed(saved)
+}
+
+func (t *translator) closed(saved flags) error {
 	if t.peek() != ')' {
 		return t.fail(t.at, "Unclosed group")
 	}
@@ -435,6 +476,7 @@ func (t *translator) inlineFlags(saved flags) (repeatable bool, err error) {
 
 // reference translates a back reference to a group by number.
 func (t *translator) reference(n int) {
+	t.endless = true
 	if n > t.groups {
 		t.emitSlow("(?!)") // a group that is not there matches nothing
 		return
