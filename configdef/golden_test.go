@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,6 +26,7 @@ type encoded struct {
 	Password *string    `json:"password"`
 	Text     *string    `json:"text"`
 	Boolean  *bool      `json:"boolean"`
+	Int16    *int64     `json:"int16"`
 	Int32    *int64     `json:"int32"`
 	Int64    *int64     `json:"int64"`
 	Float64  any        `json:"float64"`
@@ -96,6 +98,8 @@ func compareValue(want json.RawMessage, t configdef.Type, v configdef.Parsed) er
 		same = v.Text == *w.String
 	case w.Boolean != nil:
 		same = v.Bool == *w.Boolean
+	case w.Int16 != nil:
+		same = v.Int == *w.Int16
 	case w.Int32 != nil:
 		same = v.Int == *w.Int32
 	case w.Int64 != nil:
@@ -103,8 +107,8 @@ func compareValue(want json.RawMessage, t configdef.Type, v configdef.Parsed) er
 	case w.Java != nil:
 		same = v.Show(t) == w.Java.Text
 	case w.Float64 != nil:
-		f, isNumber := w.Float64.(float64)
-		same = isNumber && f == v.Float || !isNumber && math.IsNaN(v.Float)
+		f, err := strconv.ParseFloat(fmt.Sprint(w.Float64), 64)
+		same = err == nil && (f == v.Float || math.IsNaN(f) && math.IsNaN(v.Float))
 	default:
 		same = !ok
 	}

@@ -10,9 +10,8 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/magiconair/properties"
-
 	"culvert/fault"
+	"culvert/runtime/providers"
 )
 
 // ReadProperties reads a Java properties file. ${…} stays as it is: it belongs
@@ -26,15 +25,13 @@ func ReadProperties(path string) (map[string]string, error) {
 }
 
 func parseProperties(path string, raw []byte) (map[string]string, error) {
-	loader := properties.Loader{Encoding: properties.ISO_8859_1, DisableExpansion: true}
-	p, err := loader.LoadBytes(raw)
+	text := make([]rune, len(raw)) // of ISO 8859-1
+	for i, c := range raw {
+		text[i] = rune(c)
+	}
+	props, err := providers.ParseProperties(string(text))
 	if err != nil {
 		return nil, fault.New(fault.Config, "config.file", "%s: %w", path, err)
-	}
-	props := make(map[string]string, p.Len())
-	for _, k := range p.Keys() {
-		v, _ := p.Get(k)
-		props[k] = v
 	}
 	return props, nil
 }

@@ -13,8 +13,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/magiconair/properties"
-
 	"culvert/fault"
 	"culvert/transforms/regex"
 )
@@ -175,19 +173,12 @@ func fromFile(allowed allowedPaths, path string, keys []string, log *slog.Logger
 	if err != nil {
 		return nil, unreadable(err, "Could not read properties from file %s", path)
 	}
-	loader := properties.Loader{Encoding: properties.UTF8, DisableExpansion: true}
-	p, err := loader.LoadBytes(text)
+	all, err := ParseProperties(string(text))
 	if err != nil {
 		// The library's text may quote the file.
 		return nil, unreadable(fmt.Errorf("it is no properties file"), "Could not read properties from file %s", path)
 	}
-	found := map[string]string{}
-	for _, k := range keys {
-		if v, ok := p.Get(k); ok {
-			found[k] = v
-		}
-	}
-	return found, nil
+	return only(all, keys), nil
 }
 
 // fromDirectory is DirectoryConfigProvider: a key is the name of a regular file in
