@@ -79,7 +79,7 @@ func (c *Connection) Open() (*Client, error) {
 	return &Client{server: driverServer{client: client}, op: direct.op, preference: opts.ReadPreference, hosts: c.Hosts()}, nil
 }
 
-// Client runs commands that read, outside of sessions. One goroutine at a time uses it.
+// Client runs commands that read, outside of sessions. Any number of goroutines may.
 type Client struct {
 	server     driverServer
 	op         driver.Operation

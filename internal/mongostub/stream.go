@@ -28,6 +28,7 @@ type changes struct {
 
 // cursor is what a getMore reads on.
 type cursor struct {
+	id     int64 // 0: it is the first answer
 	stream bool
 	watch  string // a stream: "" all, "db." or "db.coll"
 	at     int    // a stream: the next event
@@ -186,8 +187,11 @@ func (s *Server) batch(out []byte, c *cursor, ns, name string, m message) []byte
 	c.docs = slices.Clone(c.docs[n:])
 	id := int64(0)
 	if len(c.docs) > 0 || !c.ended {
-		s.lastCursor++
-		id = s.lastCursor
+		if c.id == 0 {
+			s.lastCursor++
+			c.id = s.lastCursor
+		}
+		id = c.id
 		s.cursors[id] = c
 	}
 	if c.stream && len(c.docs) == 0 {

@@ -2,6 +2,7 @@ package changestream
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,39 +13,32 @@ import (
 	"culvert/data"
 )
 
-// copier reads what is in the collections already, one after another, as insert
-// events: MongoCopyDataManager.
-type copier struct {
+// existing is what there is to copy, and how.
+type existing struct {
 	client *mongodb.Client
 	cfg    *settings
-	todo   []namespace
-	cur    *cursor
 }
 
 type namespace struct{ db, coll string }
 
-// newCopier finds the namespaces to copy.
-func newCopier(ctx context.Context, client *mongodb.Client, cfg *settings) (*copier, error) {
-	c := &copier{client: client, cfg: cfg}
+// wanted finds the namespaces to copy.
+func (c existing) wanted(ctx context.Context) ([]namespace, error) {
 	all, err := c.namespaces(ctx)
 	if err != nil {
 		return nil, err
 	}
-	matches := func(string) bool { return true }
-	if r := cfg.CopyRegex.value(); r != "" {
-		if matches, err = within(r); err != nil {
-			return nil, err
-		}
+	r := c.cfg.CopyRegex.value()
+	if r == "" {
+		return all, nil
 	}
-	for _, ns := range all {
-		if matches(ns.db + "." + ns.coll) {
-			c.todo = append(c.todo, ns)
-		}
+	matches, err := within(r)
+	if err != nil {
+		return nil, err
 	}
-	return c, nil
+	return slices.DeleteFunc(all, func(ns namespace) bool { return !matches(ns.db + "." + ns.coll) }), nil
 }
 
-func (c *copier) namespaces(ctx context.Context) ([]namespace, error) {
+func (c existing) namespaces(ctx context.Context) ([]namespace, error) {
 	if c.cfg.Collection != "" {
 		return []namespace{{c.cfg.Database, c.cfg.Collection}}, nil
 	}
@@ -71,7 +65,7 @@ func (c *copier) namespaces(ctx context.Context) ([]namespace, error) {
 	return all, nil
 }
 
-func (c *copier) collections(ctx context.Context, db string) ([]namespace, error) {
+func (c existing) collections(ctx context.Context, db string) ([]namespace, error) {
 	cur, err := open(ctx, c.client, db, bson.D{{Key: "listCollections", Value: 1}, {Key: "nameOnly", Value: true}, {Key: "cursor", Value: bson.D{}}})
 	if err != nil {
 		return nil, err
@@ -98,7 +92,7 @@ func (c *copier) collections(ctx context.Context, db string) ([]namespace, error
 const altNamespace = "__"
 
 // pipeline makes events of documents (MongoCopyDataManager.createPipeline).
-func (c *copier) pipeline(ns namespace) (bson.A, error) {
+func (c existing) pipeline(ns namespace) (bson.A, error) {
 	first, err := stages(c.cfg.CopyPipeline.value())
 	if err != nil {
 		return nil, err
@@ -138,45 +132,14 @@ func literal(name string) any {
 	return name
 }
 
-// more reports whether there is another event, and has it at hand. After an error the
-// collection is begun again: what was read of it comes twice.
-func (c *copier) more(ctx context.Context) (bool, error) {
-	for len(c.todo) > 0 {
-		var err error
-		switch {
-		case c.cur == nil:
-			err = c.begin(ctx)
-		case len(c.cur.batch) > 0:
-			return true, nil
-		case c.cur.id == 0:
-			c.cur, c.todo = nil, c.todo[1:]
-		default:
-			err = c.cur.fetch(ctx, 0, 0)
-		}
-		if err != nil {
-			c.stop(ctx)
-			return false, err
-		}
-	}
-	return false, nil
-}
-
-func (c *copier) begin(ctx context.Context) error {
-	ns := c.todo[0]
+// open begins to read a collection, with so many documents in the first answer.
+func (c existing) open(ctx context.Context, ns namespace, size int) (*cursor, error) {
 	pipeline, err := c.pipeline(ns)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.cur, err = open(ctx, c.client, ns.db, bson.D{{Key: "aggregate", Value: ns.coll}, {Key: "pipeline", Value: pipeline},
-		{Key: "cursor", Value: bson.D{}}, {Key: "allowDiskUse", Value: c.cfg.CopyDisk.is()}})
-	return err
-}
-
-func (c *copier) stop(ctx context.Context) {
-	if c.cur != nil {
-		c.cur.close(ctx)
-		c.cur = nil
-	}
+	return open(ctx, c.client, ns.db, bson.D{{Key: "aggregate", Value: ns.coll}, {Key: "pipeline", Value: pipeline},
+		{Key: "cursor", Value: bson.D{{Key: "batchSize", Value: size}}}, {Key: "allowDiskUse", Value: c.cfg.CopyDisk.is()}})
 }
 
 // withNamespace gives the field its name back, where it is.
@@ -213,7 +176,7 @@ func (s *Source) beginCopy(ctx context.Context) error {
 			s.cached = &cursor{client: s.client, batch: c.batch[:1]}
 		}
 	}
-	s.copy, err = newCopier(ctx, s.client, s.cfg)
+	s.copy, err = newCopier(ctx, existing{s.client, s.cfg})
 	if err != nil {
 		return s.class(err)
 	}
@@ -221,42 +184,36 @@ func (s *Source) beginCopy(ctx context.Context) error {
 	return nil
 }
 
-// copyBatch makes records of documents. The mark of the last ones is the position of
-// the stream: until then a restart begins the copy anew.
+// copyBatch makes records of documents. The mark of the last one is the position of the
+// stream: until then a restart begins the copy anew.
 func (s *Source) copyBatch(ctx context.Context, b *data.Batch) error {
+	c := s.copy
+	if err := c.fill(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return s.class(err)
+	}
 	now := time.Now().UnixMilli()
 	var id bson.Raw
-	more := true
-	for n := 0; n < s.cfg.PollMaxBatch; n++ {
-		var err error
-		if more, err = s.copy.more(ctx); err != nil || !more {
-			if err != nil && len(b.Records) == 0 {
-				return s.copyFailed(ctx, err)
-			}
-			break
-		}
-		event := withNamespace(s.copy.cur.batch[0])
-		next, err := s.record(b, event, now)
+	for n := 0; n < s.cfg.PollMaxBatch && c.ready(); n++ {
+		next, err := s.record(b, withNamespace(c.batch[0]), now)
 		if err != nil {
 			if len(b.Records) == 0 {
 				return err
 			}
 			break
 		}
-		s.copy.cur.take()
+		c.take()
 		id = next
 	}
-	if id != nil && more {
-		// Whether that was all is known only by asking. An error shows at the next Read.
-		left, err := s.copy.more(ctx)
-		more = left || err != nil
-	}
-	if !more {
+	done := c.over() && len(c.batch) == 0
+	if done {
 		s.endCopy()
 	}
 	switch {
 	case len(b.Records) == 0:
-	case !more && s.token != nil && s.stream == nil:
+	case done && s.token != nil && s.stream == nil:
 		b.Mark(s.partition, offset(tokenText(s.token), ""))
 	default:
 		b.Mark(s.partition, offset(tokenText(id), offsetCopy))
@@ -266,14 +223,8 @@ func (s *Source) copyBatch(ctx context.Context, b *data.Batch) error {
 
 // endCopy goes over to the stream.
 func (s *Source) endCopy() {
+	s.copy.stop()
 	s.toCopy, s.copy = false, nil
 	s.stream, s.cached = s.cached, nil
 	s.log.Info("copying existing data is done")
-}
-
-func (s *Source) copyFailed(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return s.class(err)
 }

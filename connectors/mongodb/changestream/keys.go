@@ -182,12 +182,12 @@ func startupKeys() []configdef.Key[settings] {
 		configdef.Str(func(s *settings) *string { return &s.StartupMode })), modeLatest, modeTimestamp, modeCopy)))
 	mode.Dependents = []string{"startup.mode.timestamp.start.at.operation.time", "startup.mode.copy.existing.max.threads", "startup.mode.copy.existing.queue.size",
 		"startup.mode.copy.existing.pipeline", "startup.mode.copy.existing.namespace.regex", "startup.mode.copy.existing.allow.disk.use"}
-	copying := func(prefix, hint string, pipeline, regex, disk func(*settings, configdef.Parsed)) []configdef.Key[settings] {
+	copying := func(prefix, hint string, threads, queue, pipeline, regex, disk func(*settings, configdef.Parsed)) []configdef.Key[settings] {
 		return []configdef.Key[settings]{
 			perProcessor(checked(configdef.AtLeast(1), key(prefix+"max.threads", configdef.Int, "", configdef.Medium, configdef.MediumWidth, group, "Copy existing max number of threads",
-				"Threads for copying."+hint+" Collections are copied one after another here, whatever it says.", nil))),
+				"How many collections are copied side by side, at most."+hint, threads))),
 			checked(configdef.AtLeast(1), key(prefix+"queue.size", configdef.Int, "16000", configdef.Medium, configdef.MediumWidth, group, "Copy existing queue size",
-				"Documents that are held while copying."+hint+" Here it is one answer of the server, whatever it says.", nil)),
+				"How many documents are read ahead while copying, at most, one for each collection at least. About 64 MB of them are."+hint, queue)),
 			checked(jsonArray, key(prefix+"pipeline", configdef.String, "", configdef.Medium, configdef.MediumWidth, group, "Copy existing initial pipeline",
 				"Stages that copying begins with, as a JSON array."+hint, pipeline)),
 			checked(mongodb.EmptyOr(mongodb.Regex()), key(prefix+"namespace.regex", configdef.String, "", configdef.Medium, configdef.MediumWidth, group, "Copy existing namespace regex",
@@ -196,6 +196,8 @@ func startupKeys() []configdef.Key[settings] {
 				"Whether the server may use its disk for copying."+hint, disk),
 		}
 	}
+	threads := func(s *settings) *override { return &s.CopyThreads }
+	queue := func(s *settings) *override { return &s.CopyQueue }
 	pipeline := func(s *settings) *override { return &s.CopyPipeline }
 	regex := func(s *settings) *override { return &s.CopyRegex }
 	disk := func(s *settings) *override { return &s.CopyDisk }
@@ -204,10 +206,10 @@ func startupKeys() []configdef.Key[settings] {
 			"The `startAtOperationTime` configuration.", "The time at which startup.mode=timestamp begins: seconds since 1970, an ISO-8601 instant, or a BSON timestamp as extended JSON.",
 			configdef.Str(func(s *settings) *string { return &s.StartAt }))),
 	}
-	list = append(list, copying("startup.mode.copy.existing.", "", particular(pipeline), particular(regex), particular(disk))...)
+	list = append(list, copying("startup.mode.copy.existing.", "", particular(threads), particular(queue), particular(pipeline), particular(regex), particular(disk))...)
 	list = append(list, key("copy.existing", configdef.Boolean, "false", configdef.Medium, configdef.MediumWidth, group, "Copy existing data",
 		"Write all documents before the changes. Deprecated: startup.mode=copy_existing.", configdef.Flag(func(s *settings) *bool { return &s.CopyExisting })))
-	return append(list, copying("copy.existing.", " Deprecated: the key behind startup.mode counts.", general(pipeline), general(regex), general(disk))...)
+	return append(list, copying("copy.existing.", " Deprecated: the key behind startup.mode counts.", general(threads), general(queue), general(pipeline), general(regex), general(disk))...)
 }
 
 func errorKeys() []configdef.Key[settings] {

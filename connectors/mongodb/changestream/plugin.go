@@ -2,7 +2,7 @@
 // com.mongodb.kafka.connect.MongoSourceConnector, records from a change stream.
 //
 // The way of an event: a cursor (cursor.go) reads batches of the stream, or of the
-// collections that are copied first (copy.go); the topic comes from its namespace
+// collections that are copied first (copy.go, copier.go); the topic comes from its namespace
 // (mapper.go), key and value are made by the output format (output.go, convert.go,
 // infer.go, avro.go); the offset of a batch is the resume token of its last event
 // (offset.go).

@@ -45,6 +45,8 @@ type settings struct {
 	StartupMode          string
 	StartAt              string
 	CopyExisting         bool
+	CopyThreads          override
+	CopyQueue            override
 	CopyPipeline         override
 	CopyRegex            override
 	CopyDisk             override
@@ -67,6 +69,14 @@ func (o *override) value() string {
 		return o.text
 	}
 	return o.fallback
+}
+
+// number is 1 where it is no number, which the check of the key does not let through.
+func (o *override) number() int {
+	if n, err := strconv.Atoi(o.value()); err == nil {
+		return n
+	}
+	return 1
 }
 
 func (o *override) is() bool { return o.value() == "true" }

@@ -86,6 +86,7 @@ func (s *Source) Read(ctx context.Context, b *data.Batch) error {
 		}
 		switch {
 		case len(b.Records) > 0:
+			s.answered()
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -266,7 +267,7 @@ func (s *Source) heartbeat(b *data.Batch) {
 // Close gives the cursors back and ends the client. It may be called twice.
 func (s *Source) Close(ctx context.Context) error {
 	if s.copy != nil {
-		s.copy.stop(ctx)
+		s.copy.stop()
 	}
 	if s.stream != nil {
 		s.stream.close(ctx)

@@ -248,7 +248,7 @@ func TestCopy(t *testing.T) {
 	b.insert(t, "a", 0, 3)
 	b.insert(t, "b", 0, 4)
 	b.insert(t, "unwanted", 0, 1)
-	s := b.open(t, nil, "startup.mode", "copy_existing", "poll.max.batch.size", "2", "startup.mode.copy.existing.namespace.regex", `db\.[ab]$`, "publish.full.document.only", "true")
+	s := b.open(t, nil, "startup.mode", "copy_existing", "poll.max.batch.size", "2", "copy.existing.max.threads", "1", "startup.mode.copy.existing.namespace.regex", `db\.[ab]$`, "publish.full.document.only", "true")
 	first, mark := take(t, s, 2)
 	if textOf(t, mark, "copy") != "true" || !strings.Contains(textOf(t, mark, "_id"), "copyingData") {
 		t.Errorf("while copying the offset is %s", conntest.Show(mark))
