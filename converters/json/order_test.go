@@ -1,6 +1,7 @@
 package json
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -64,6 +65,30 @@ func TestSchemaContent(t *testing.T) {
 	for raw, ok := range map[string]bool{"12": true, "12 x": true, "12x": false, "12'": false} {
 		if _, _, err := f.For("t").Decode([]byte(raw), nil); (err == nil) != ok {
 			t.Errorf("%s: %v", raw, err)
+		}
+	}
+}
+
+// TestExactNumbers: a fraction that no float shows is a fraction, a whole number is
+// one however it is written, and what is too small for a float keeps its sign.
+func TestExactNumbers(t *testing.T) {
+	f, err := New(map[string]string{"schema.content": `{"type":"int64"}`}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for raw, want := range map[string]int64{"-6412754261773546.733": 0, "1.00000000000000000001": 0, "0.99999999999999999999": 0, "9007199254740993.0": 9007199254740993, "1e18": 1e18, "1e19": 0, "12.00e-1": 0, "120e-1": 12} {
+		v, _, err := f.For("t").Decode([]byte(raw), nil)
+		if (err == nil) != (want != 0) || err == nil && v.Int() != want {
+			t.Errorf("%s: %v, %v, want %d", raw, v.Int(), err, want)
+		}
+	}
+	if f, err = New(map[string]string{"schemas.enable": "false"}, 0); err != nil {
+		t.Fatal(err)
+	}
+	for raw, negative := range map[string]bool{"-6e-361": true, "-0.001E-400": true, "-0.0": false, "-0e5": false, "6e-361": false} {
+		v, _, err := f.For("t").Decode([]byte(raw), nil)
+		if err != nil || v.Float() != 0 || math.Signbit(v.Float()) != negative {
+			t.Errorf("%s: %v, %v", raw, v.Float(), err)
 		}
 	}
 }

@@ -194,7 +194,7 @@ func coerce(v data.Value, text []byte, s *data.Schema, a *data.Arena) (data.Valu
 			return data.OfFloat64(f), nil
 		}
 	default:
-		if n, ok := asInteger(v); ok {
+		if n, ok := asInteger(v, text); ok {
 			if w, ok := ofInteger(s.Kind, n); ok {
 				return w, nil
 			}
@@ -227,14 +227,15 @@ func asFloat(v data.Value) (float64, bool) {
 	return 0, false
 }
 
-func asInteger(v data.Value) (int64, bool) {
+// asInteger is the number v, of that text, if it is a whole one: a fraction may be too
+// small for a float to show.
+func asInteger(v data.Value, text []byte) (int64, bool) {
 	switch v.Kind() {
 	case data.Int64:
 		return v.Int(), true
 	case data.Float64:
-		f := v.Float()
-		if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
-			return int64(f), true
+		if unscaled, scale, ok := values.ParseDecimal(string(text)); ok {
+			return values.Integral(unscaled, scale)
 		}
 	}
 	return 0, false

@@ -276,7 +276,7 @@ func number(token string) (data.Value, *data.Schema, bool) {
 	if !ok {
 		return data.Value{}, nil, false
 	}
-	if n, ok := integral(unscaled, scale); ok {
+	if n, ok := Integral(unscaled, scale); ok {
 		v := data.OfInt64(n)
 		switch {
 		case n == int64(int8(n)):
@@ -316,9 +316,9 @@ func ASCIIDigits(s string) string {
 	}, s)
 }
 
-// integral returns the number if it is a whole one of 64 bits, without making
+// Integral returns the number if it is a whole one of 64 bits, without making
 // the long integers that large exponents stand for.
-func integral(unscaled *big.Int, scale int32) (int64, bool) {
+func Integral(unscaled *big.Int, scale int32) (int64, bool) {
 	if unscaled.Sign() == 0 {
 		return 0, true
 	}

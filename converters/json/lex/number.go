@@ -1,6 +1,7 @@
 package lex
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"unsafe"
@@ -131,8 +132,8 @@ func slowFloat(text []byte, i int) (float64, bool) {
 	if err != nil && !math.IsInf(f, 0) {
 		return 0, false
 	}
-	if f == 0 {
-		return 0, true
+	if f == 0 && !bytes.ContainsAny(text[:i], "123456789") {
+		return 0, true // a zero has no sign, but what is too small for a float has
 	}
 	return f, true
 }
