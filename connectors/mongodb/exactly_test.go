@@ -435,7 +435,7 @@ func TestOrphan(t *testing.T) {
 
 func TestSetOffsets(t *testing.T) {
 	stub := startSet(t)
-	props := map[string]string{"connection.uri": stub.URI(), "topics": "t", "database": "db", keyExactly: exactlyTransact}
+	props := map[string]string{"connection.uri": patient(stub.URI()), "topics": "t", "database": "db", keyExactly: exactlyTransact}
 	n := int64(7)
 	change := func(to map[data.TopicPartition]*int64) {
 		t.Helper()

@@ -21,7 +21,7 @@ import (
 // connectStub opens a connection to a server as a task does.
 func connectStub(t *testing.T, uri string) *driverServer {
 	t.Helper()
-	s, err := connect(&settings{URI: uri})
+	s, err := connect(&settings{URI: patient(uri)})
 	if err != nil {
 		t.Fatal(err)
 	}

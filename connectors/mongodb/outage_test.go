@@ -88,7 +88,7 @@ func TestOutage(t *testing.T) {
 func TestStatusWhileWaiting(t *testing.T) {
 	stub := startStub(t)
 	shown, answer := make(chan string, 10), make(chan struct{})
-	cfg, err := newConfig(map[string]string{"connection.uri": stub.URI(), "topics": "t", "database": "db"})
+	cfg, err := newConfig(map[string]string{"connection.uri": patient(stub.URI()), "topics": "t", "database": "db"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,7 +107,7 @@ func TestConverterFailures(t *testing.T) {
 func TestNoSecretsInTheLog(t *testing.T) {
 	var log bytes.Buffer
 	stub := startStub(t)
-	props := map[string]string{"connection.uri": stub.URI(), "topics": "t", "database": "db", "collection": "c", "mongo.errors.tolerance": "all", "mongo.errors.log.enable": "true",
+	props := map[string]string{"connection.uri": patient(stub.URI()), "topics": "t", "database": "db", "collection": "c", "mongo.errors.tolerance": "all", "mongo.errors.log.enable": "true",
 		keyWriteModel: insertIt}
 	s, err := Open(connectors.Env{Log: slog.New(slog.NewTextHandler(&log, nil))}, props)
 	if err != nil {
