@@ -125,8 +125,8 @@ func TestKafkaIsAway(t *testing.T) {
 func TestKafkaIsAwayForLongerThanASession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withTopics(4, joinedTopic), withProps(map[string]string{
-		"session.timeout.ms": "1000", "heartbeat.interval.ms": "200",
-		"consumer.session.timeout.ms": "1000", "consumer.heartbeat.interval.ms": "200",
+		"session.timeout.ms": "5000", "heartbeat.interval.ms": "200",
+		"consumer.session.timeout.ms": "5000", "consumer.heartbeat.interval.ms": "200",
 	}))
 	truth := w.startPipeline("6")
 	w.flowed(50)

@@ -181,7 +181,7 @@ func TestPipelineIsSteeredWhileItFlows(t *testing.T) {
 func TestCutOffWorkerIsFenced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withTopics(4, joinedTopic), withProps(map[string]string{
-		"session.timeout.ms": "1000", "heartbeat.interval.ms": "200",
+		"session.timeout.ms": "5000", "heartbeat.interval.ms": "200",
 	}))
 	truth := w.startPipeline("12")
 	w.flowed(30)
