@@ -92,3 +92,17 @@ func TestExactNumbers(t *testing.T) {
 		}
 	}
 }
+
+// TestBase64WithBlanks: white space stands between units of four characters.
+func TestBase64WithBlanks(t *testing.T) {
+	f, err := New(map[string]string{"schema.content": `{"type":"bytes"}`}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for raw, want := range map[string]string{`"YWJj ZGVm"`: "abcdef", `" YWJj\n"`: "abc", `"YWJjZA== "`: "abcd", `"YWJ jZGVm"`: "", `"YWJjZ A=="`: ""} {
+		v, _, err := f.For("t").Decode([]byte(raw), nil)
+		if (err == nil) != (want != "") || string(v.Bytes()) != want {
+			t.Errorf("%s: %q, %v, want %q", raw, v.Bytes(), err, want)
+		}
+	}
+}

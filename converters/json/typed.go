@@ -253,15 +253,18 @@ func ofInteger(k data.Kind, n int64) (data.Value, bool) {
 	return data.OfInt64(n), k == data.Int64
 }
 
-// base64Bytes reads MIME base64 with padding; white space between is skipped.
+// base64Bytes reads MIME base64 with padding; white space between its units is skipped.
 func base64Bytes(text []byte, a *data.Arena) ([]byte, bool) {
 	dense := text
 	for i, c := range text {
 		if c <= ' ' {
 			dense = append(a.Bytes(len(text)), text[:i]...)
 			for _, c := range text[i:] {
-				if c > ' ' {
+				switch {
+				case c > ' ':
 					dense = append(dense, c)
+				case len(dense)%4 != 0:
+					return nil, false // Jackson takes white space between the units of four alone
 				}
 			}
 			break
