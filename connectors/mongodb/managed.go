@@ -10,6 +10,8 @@ import (
 const (
 	keyHost = "connection.host"
 	keyUser = "connection.user"
+	// keyInstance says whether a host is one of Atlas.
+	keyInstance = "mongodb.instance.type"
 	// ManagedPassword is the secret of the managed connectors.
 	ManagedPassword = "connection.password"
 )
@@ -54,8 +56,11 @@ var managed = connectors.Managed{
 }
 
 // ManagedURI makes connection.uri of host, user and password. Atlas hosts are found
-// by their DNS records; a host with a port is a server.
+// by their DNS records; a host with a port is a server, and so is one of
+// mongodb.instance.type=MONGODB_SELF_MANAGED.
 func ManagedURI(m *connectors.Mapping) {
+	self := strings.EqualFold(strings.TrimSpace(m.Value(keyInstance)), "MONGODB_SELF_MANAGED")
+	m.Drop(keyInstance)
 	host, user, password := strings.TrimSpace(m.Value(keyHost)), m.Value(keyUser), m.Value(ManagedPassword)
 	for _, k := range []string{keyHost, keyUser, ManagedPassword} {
 		m.Drop(k)
@@ -70,7 +75,7 @@ func ManagedURI(m *connectors.Mapping) {
 	scheme, rest, has := strings.Cut(host, "://")
 	if !has {
 		scheme, rest = "mongodb+srv", host
-		if servers, _, _ := strings.Cut(rest, "/"); strings.Contains(servers, ":") {
+		if servers, _, _ := strings.Cut(rest, "/"); self || strings.Contains(servers, ":") {
 			scheme = "mongodb"
 		}
 	}

@@ -56,7 +56,8 @@ func TestManagedSourceOffsets(t *testing.T) {
 	w := newWorld(t)
 	host := w.mongo.Addr()
 	w.do(http.MethodPost, "/connectors", json.RawMessage(fmt.Sprintf(`{"name":"s","config":{"connector.class":"MongoDbAtlasSource","connection.host":%q,
-		"database":"shop","topic.prefix":"p","tasks.max":"1"},"initial_state":"STOPPED"}`, host)), http.StatusCreated)
+		"database":"shop","topic.prefix":"p","tasks.max":"1","mongodb.instance.type":"MONGODB_SELF_MANAGED","mongo.errors.tolerance":"NONE","linger.ms":"0",
+		"producer.batch.size":"16384","output.data.format":"JSON","startup.mode":"copy_existing","publish.full.document.only":"true","topic.separator":"-"},"initial_state":"STOPPED"}`, host)), http.StatusCreated)
 	set := func(ns, offset string, status int) string {
 		t.Helper()
 		return string(w.do(http.MethodPatch, "/connectors/s/offsets", json.RawMessage(fmt.Sprintf(`{"offsets":[{"partition":{"ns":%q},"offset":%s}]}`, ns, offset)), status))

@@ -1,6 +1,8 @@
 package changestream
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -127,6 +129,69 @@ func TestManaged(t *testing.T) {
 	}
 	if _, r := definition.Parse(m.Props); len(r.Errors()) > 0 {
 		t.Error(r.Errors())
+	}
+}
+
+// managedDefaults is what an export has of a connector that nobody has changed: the
+// defaults of Confluent's template.
+var managedDefaults = map[string]string{
+	"publish.full.document.only": "false", "publish.full.document.only.tombstone.on.delete": "false", "change.stream.full.document": "default",
+	"change.stream.full.document.before.change": "default", "change.stream.document.key.as.key": "false", "change.stream.show.expanded.events": "false", "collation": "",
+	"output.json.format": "DefaultJson", "topic.separator": ".", "topic.namespace.map": "", "mongodb.instance.type": "MONGODB_ATLAS", "connection.host": "c.mongodb.net",
+	"connection.user": "u", "connection.password": "p", "database": "db", "poll.await.time.ms": "5000", "poll.max.batch.size": "100", "pipeline": "[]", "startup.mode": "",
+	"startup.mode.copy.existing.namespace.regex": "", "startup.mode.copy.existing.pipeline": "", "startup.mode.timestamp.start.at.operation.time": "", "batch.size": "0",
+	"heartbeat.interval.ms": "0", "heartbeat.topic.name": "__mongodb_heartbeats", "remove.field.on.schema.mismatch": "true", "mongo.errors.tolerance": "NONE",
+	"server.api.deprecation.errors": "false", "server.api.strict": "false", "offset.partition.name": "", "linger.ms": "0", "producer.batch.size": "16384",
+}
+
+// TestManagedDefaults: each format, and what it means by Confluent's template.
+func TestManagedDefaults(t *testing.T) {
+	worker := map[string]string{"value.converter.schema.registry.url": "http://sr"}
+	const confluent, kafka = "io.confluent.connect.", "org.apache.kafka.connect."
+	for format, want := range map[string][3]string{ // output.format.value, value.converter, output.schema.infer.value
+		"":         {"", kafka + "storage.StringConverter", ""},
+		"STRING":   {"", kafka + "storage.StringConverter", ""},
+		"JSON":     {"schema", kafka + "json.JsonConverter", "true"},
+		"AVRO":     {"schema", confluent + "avro.AvroConverter", "true"},
+		"JSON_SR":  {"schema", confluent + "json.JsonSchemaConverter", "true"},
+		"PROTOBUF": {"schema", confluent + "protobuf.ProtobufConverter", "true"},
+		"BSON":     {"bson", kafka + "converters.ByteArrayConverter", ""},
+	} {
+		props := maps.Clone(managedDefaults)
+		if format != "" {
+			props["output.data.format"] = format
+		}
+		m := managed.Apply(props, worker)
+		if len(m.Problems) > 0 || !slices.Equal(m.Ignored, []string{"remove.field.on.schema.mismatch"}) {
+			t.Errorf("%s: %v, ignored %v", format, m.Problems, m.Ignored)
+		}
+		for k, v := range map[string]string{"output.format.value": want[0], "value.converter": want[1], "output.schema.infer.value": want[2],
+			"connection.uri": "mongodb+srv://u:p@c.mongodb.net/", "producer.override.linger.ms": "0", "producer.override.batch.size": "16384",
+			"mongo.errors.log.enable": "true", keyFormatter: formatters + "DefaultJson"} {
+			if m.Props[k] != v {
+				t.Errorf("%s: %s is %q, want %q", format, k, m.Props[k], v)
+			}
+		}
+		if format == "JSON" && m.Props["value.converter.schemas.enable"] != "false" {
+			t.Error("JSON is written with schemas")
+		}
+		for _, k := range []string{"output.data.format", "output.json.format", "mongodb.instance.type", "linger.ms", "producer.batch.size"} {
+			if _, stays := m.Props[k]; stays {
+				t.Errorf("%s stays", k)
+			}
+		}
+		if _, r := definition.Parse(m.Props); len(r.Errors()) > 0 {
+			t.Errorf("%s: %v", format, r.Errors())
+		}
+	}
+	own := maps.Clone(managedDefaults)
+	own["mongodb.instance.type"], own["output.data.format"], own["output.schema.infer.value"], own["output.key.format"] = "MONGODB_SELF_MANAGED", "AVRO", "false", "BSON"
+	m := managed.Apply(own, worker)
+	for k, v := range map[string]string{"connection.uri": "mongodb://u:p@c.mongodb.net/", "output.schema.infer.value": "false", "output.format.key": "bson",
+		"key.converter": kafka + "converters.ByteArrayConverter"} {
+		if m.Props[k] != v {
+			t.Errorf("%s is %q, want %q", k, m.Props[k], v)
+		}
 	}
 }
 
