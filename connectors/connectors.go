@@ -86,6 +86,8 @@ type Env struct {
 	Waiting func(reason string)
 	// Worked takes what a sink did, once for each call of Write; nil: nobody counts.
 	Worked func(*SinkWork)
+	// Polled takes what a source did, as often as it likes; nil: nobody counts.
+	Polled func(*SourceWork)
 	// DataDir is culvert.data.dir; empty: nothing may be kept on disk.
 	DataDir string
 	// Topics creates and describes topics for a sink that writes to Kafka.

@@ -36,3 +36,15 @@ type SinkWork struct {
 	Put, Framework, Processing Timing // the call, what was between it and the one before, making writes of records
 	GoodWrites, BadWrites      Timing // bulk writes that were taken whole, or not
 }
+
+// SourceWork is what a source did since it told of it last, for the metrics of its own.
+type SourceWork struct {
+	Bytes int64 // of the documents that became records
+	// LagSeconds is how far the position was behind the server's time, where HasLag.
+	LagSeconds int64
+	HasLag     bool
+
+	Poll, Framework         Timing // asking for records, what was between two calls of Read
+	GoodInitial, BadInitial Timing // commands that open a cursor
+	GoodMore, BadMore       Timing // commands that read on
+}

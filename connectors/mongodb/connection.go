@@ -2,6 +2,7 @@ package mongodb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -85,6 +86,9 @@ type Client struct {
 	op         driver.Operation
 	preference *readpref.ReadPref
 	hosts      string
+	// Ran is told of each command, with how long it took and what became of it; nil:
+	// nobody counts. Those that nobody waits for any more are left out. It is set before the first command, and called by whoever runs one.
+	Ran func(command string, took time.Duration, err error)
 }
 
 // Pin is the server that a cursor lives on.
@@ -112,7 +116,12 @@ func (c *Client) Run(ctx context.Context, db string, cmd bson.D, pin *Pin) (bson
 		}
 		return nil
 	}
-	if err := op.Execute(ctx); err != nil {
+	begun := time.Now()
+	err = op.Execute(ctx)
+	if c.Ran != nil && !errors.Is(ctx.Err(), context.Canceled) {
+		c.Ran(cmd[0].Key, time.Since(begun), err)
+	}
+	if err != nil {
 		return nil, clientError(err)
 	}
 	return reply, nil

@@ -48,6 +48,41 @@ func TestManagedPipeline(t *testing.T) {
 	if _, body := w.get("/connectors/MongoDbAtlasSinkConnector_0"); !strings.Contains(string(body), `"connection.host":"`+host+`"`) || strings.Contains(string(body), "connection.uri") {
 		t.Errorf("not stored as it was sent: %s", body)
 	}
+	w.backFromMongoDB(host)
+}
+
+// backFromMongoDB reads the documents by the managed source, in its JSON: data with a
+// schema, without MongoDB's marks of types.
+func (w *world) backFromMongoDB(host string) {
+	w.do(http.MethodPost, "/connectors", json.RawMessage(fmt.Sprintf(`{"name":"MongoDbAtlasSourceConnector_0","connector.class":"MongoDbAtlasSource","connection.host":%q,
+		"mongodb.instance.type":"MONGODB_SELF_MANAGED","database":"shop","collection":"pizza","topic.prefix":"back","startup.mode":"copy_existing",
+		"publish.full.document.only":"true","output.data.format":"JSON","output.json.format":"DefaultJson","linger.ms":"0","tasks.max":"1"}`, host)), http.StatusCreated)
+	w.await("20 documents that come back", func() error {
+		if n := w.offsets("back.shop.pizza"); n != 20 {
+			return fmt.Errorf("%d messages", n)
+		}
+		return nil
+	})
+	for _, m := range w.read("back.shop.pizza") {
+		var doc struct {
+			ID      *string `json:"_id"`
+			OrderID *int64  `json:"orderid"`
+		}
+		if err := json.Unmarshal(m.Value, &doc); err != nil || doc.ID == nil || doc.OrderID == nil {
+			w.t.Errorf("%v %s", err, m.Value)
+		}
+	}
+	w.await("the metrics of the source", func() error {
+		_, page := w.get("/metrics")
+		const group = "com_mongodb_kafka_connect_source_task_metrics_"
+		const of = `{connector="MongoDbAtlasSourceConnector_0",task="source-task-0"} `
+		for _, row := range []string{"records" + of + "20", "records_acknowledged" + of + "20", "records_filtered" + of + "0", "initial_commands_failed" + of + "0"} {
+			if !strings.Contains(string(page), group+row+"\n") {
+				return fmt.Errorf("no %s", row)
+			}
+		}
+		return nil
+	})
 }
 
 // TestManagedSourceOffsets: the offsets of a managed source are checked by what its

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"culvert/data"
+	"culvert/internal/mongostub"
 	"culvert/runtime/metrics"
 )
 
@@ -93,6 +94,38 @@ func (o *watcher) changed(m *metrics.Metric) bool {
 	return m.Type == metrics.Text && len(texts) > 0
 }
 
+// changes has a source that copies what the sink has written, drops its heartbeats, and
+// is refused by each kind of command.
+func (o *watcher) changes() {
+	o.w.t.Helper()
+	const group = "com_mongodb_kafka_connect_source_task_metrics_"
+	moved := func(name string) {
+		o.w.t.Helper()
+		o.until(name, func(got map[string]float64) bool {
+			return got[group+name+`{connector="changes",task="source-task-0"}`] > 0
+		})
+	}
+	gone := &mongostub.CommandError{Code: 43, Name: "CursorNotFound", Message: "gone"}
+	o.w.mongo.Script(mongostub.Fault{Command: "aggregate", Times: 5, Error: gone}) // its rows are seen before it reads
+	o.w.do(http.MethodPost, "/connectors", map[string]any{"name": "changes", "config": map[string]string{
+		"connector.class": "com.mongodb.kafka.connect.MongoSourceConnector", "connection.uri": o.w.mongo.URI(), "database": "shop", "startup.mode": "copy_existing",
+		"poll.await.time.ms": "50", "heartbeat.interval.ms": "1", "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+		"value.converter": "org.apache.kafka.connect.storage.StringConverter",
+		"transforms":      "drop", "transforms.drop.type": "org.apache.kafka.connect.transforms.Filter", "transforms.drop.predicate": "beat",
+		"predicates": "beat", "predicates.beat.type": "org.apache.kafka.connect.transforms.predicates.RecordIsTombstone",
+	}}, http.StatusCreated)
+	o.until("the rows of the source", func(got map[string]float64) bool {
+		_, there := got[group+`records{connector="changes",task="source-task-0"}`]
+		return there
+	})
+	for _, name := range []string{"records", "records_acknowledged", "records_filtered", "initial_commands_failed", "getmore_commands_successful"} {
+		moved(name)
+	}
+	o.w.mongo.Script(mongostub.Fault{Command: "getMore", Error: gone})
+	moved("getmore_commands_failed")
+	o.w.do(http.MethodDelete, "/connectors/changes", nil, http.StatusNoContent)
+}
+
 // TestEveryRowIsAlive: sources, sinks, a join, failures, waits, dead letters and
 // rebalances move every row of the table.
 func TestEveryRowIsAlive(t *testing.T) {
@@ -150,6 +183,8 @@ func TestEveryRowIsAlive(t *testing.T) {
 	o.until("the end of the wait", func(got map[string]float64) bool {
 		return got[at("culvert_task_waiting", "sink")] == 0 && got[at(sink+"sink_record_lag_max", "sink")] == 0 && got[at(sink+"sink_record_active_count", "sink")] == 0
 	})
+
+	o.changes()
 
 	// Commits that fail and that come too late.
 	commits := func(err *kerr.Error) *kfake.FaultHandle {

@@ -154,12 +154,13 @@ func (e *Exporter) subjects() (all [scopes][]subject) {
 			switch c.Type {
 			case "source":
 				all[ofSourceTask] = append(all[ofSourceTask], x)
+				if c.Class == mongoSourceClass {
+					all[ofMongoSource] = append(all[ofMongoSource], x.named("source-task-"))
+				}
 			case "sink":
 				all[ofSinkTask] = append(all[ofSinkTask], x)
 				if c.Class == mongoClass {
-					own := x
-					own.labels = []string{at[0], pair("task", "sink-task-"+strconv.Itoa(x.info.ID))} // as its MBean has it
-					all[ofMongoSink] = append(all[ofMongoSink], own)
+					all[ofMongoSink] = append(all[ofMongoSink], x.named("sink-task-"))
 				}
 			}
 			all[ofTransform] = append(all[ofTransform], steps(x, "transform", c.Transformations)...)
@@ -167,6 +168,12 @@ func (e *Exporter) subjects() (all [scopes][]subject) {
 		}
 	}
 	return all
+}
+
+// named is a task with the label that MongoDB's MBeans have for it.
+func (x subject) named(prefix string) subject {
+	x.labels = []string{x.labels[0], pair("task", prefix+strconv.Itoa(x.info.ID))}
+	return x
 }
 
 // steps are the subjects of a task's transformations or predicates; an alias that

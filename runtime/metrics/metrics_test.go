@@ -92,6 +92,10 @@ var attributes = map[string]string{
 		"connector-startup-failure-total connector-startup-failure-percentage task-startup-attempts-total task-startup-success-total task-startup-success-percentage " +
 		"task-startup-failure-total task-startup-failure-percentage connector-total-task-count connector-running-task-count connector-paused-task-count " +
 		"connector-failed-task-count connector-unassigned-task-count connector-destroyed-task-count connector-restarting-task-count",
+	"com.mongodb.kafka.connect:source-task-metrics": "records records-filtered records-acknowledged mongodb-bytes-read latest-mongodb-time-difference-secs " +
+		"in-task-poll in-task-poll-duration-ms in-task-poll-duration-over-1-ms in-connect-framework in-connect-framework-duration-over-10000-ms initial-commands-successful " +
+		"initial-commands-successful-duration-over-100-ms getmore-commands-successful getmore-commands-successful-duration-ms initial-commands-failed " +
+		"initial-commands-failed-duration-over-10-ms getmore-commands-failed getmore-commands-failed-duration-over-1000-ms",
 	"com.mongodb.kafka.connect:sink-task-metrics": "records records-successful records-failed latest-kafka-time-difference-ms " +
 		"in-task-put in-task-put-duration-ms in-task-put-duration-over-1-ms in-task-put-duration-over-10000-ms in-connect-framework in-connect-framework-duration-over-10-ms " +
 		"processing-phases processing-phases-duration-ms batch-writes-successful batch-writes-successful-duration-over-100-ms batch-writes-failed batch-writes-failed-duration-over-1000-ms",
@@ -437,5 +441,50 @@ func TestMongoSink(t *testing.T) {
 	}
 	if n != 4+5*7 {
 		t.Errorf("%d rows", n)
+	}
+}
+
+// The source of MongoDB's connector has its own metrics too.
+func TestMongoSource(t *testing.T) {
+	task := NewTask(Sampling{})
+	var w connectors.SourceWork
+	w.Bytes, w.LagSeconds, w.HasLag = 100, 3, true
+	for _, timing := range []*connectors.Timing{&w.Poll, &w.Framework, &w.GoodInitial, &w.GoodInitial, &w.GoodInitial, &w.BadInitial, &w.GoodMore, &w.GoodMore, &w.BadMore} {
+		timing.Add(20 * time.Millisecond)
+	}
+	sources := []Connector{{Name: "m", Class: mongoSourceClass, Type: "source", Tasks: []TaskInfo{{ID: 0, Stats: task}}},
+		{Name: "f", Class: "FileStreamSource", Type: "source", Tasks: []TaskInfo{{ID: 0, Stats: NewTask(Sampling{})}}}}
+	const group = "com_mongodb_kafka_connect_source_task_metrics_"
+	const of = `{connector="m",task="source-task-0"}`
+	if got := scraped(t, nil, Scrape{Connectors: sources})[group+"latest_mongodb_time_difference_secs"+of]; got != "NaN" {
+		t.Errorf("before the first answer: %s", got)
+	}
+	task.Read(10, 0)
+	task.Filtered(3)
+	task.Acknowledged(5)
+	task.Polled(&w)
+	task.Polled(&w)
+	got := scraped(t, nil, Scrape{Connectors: sources})
+	for name, want := range map[string]string{
+		"records": "10", "records_filtered": "3", "records_acknowledged": "5", "mongodb_bytes_read": "200", "latest_mongodb_time_difference_secs": "3",
+		"in_task_poll": "2", "in_connect_framework": "2", "initial_commands_successful": "6", "initial_commands_successful_duration_ms": "120",
+		"initial_commands_successful_duration_over_10_ms": "6", "initial_commands_successful_duration_over_100_ms": "0", "initial_commands_failed": "2",
+		"getmore_commands_successful": "4", "getmore_commands_failed": "2",
+	} {
+		if got[group+name+of] != want {
+			t.Errorf("%s is %q, want %s", name, got[group+name+of], want)
+		}
+	}
+	n := 0
+	for line := range got {
+		if strings.HasPrefix(line, group) {
+			n++
+		}
+	}
+	if n != 5+6*7 {
+		t.Errorf("%d rows", n)
+	}
+	if left := task.active.Load(); left != 2 {
+		t.Errorf("%d records are under way", left)
 	}
 }

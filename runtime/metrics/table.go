@@ -118,13 +118,14 @@ const (
 	ofSinkTask
 	ofTransform
 	ofPredicate
+	ofMongoSource
 	ofMongoSink
 	scopes // how many there are
 )
 
 var labels = [...][]string{
 	ofConnector: {"connector"}, ofTask: {"connector", "task"}, ofSourceTask: {"connector", "task"}, ofSinkTask: {"connector", "task"},
-	ofMongoSink: {"connector", "task"},
+	ofMongoSource: {"connector", "task"}, ofMongoSink: {"connector", "task"},
 	ofTransform: {"connector", "task", "transform"}, ofPredicate: {"connector", "task", "predicate"},
 }
 
@@ -242,6 +243,7 @@ var sections = []section{
 		figure("sink-record-active-count-max", "The most records lately that were fetched and not written.", func(x *subject) float64 { return x.task.activeSeen.largest(x.now) }),
 		figure("sink-record-active-count-avg", "The average number of records lately that were fetched and not written.", func(x *subject) float64 { return x.task.activeSeen.avg(x.now) }),
 	}},
+	{ofMongoSource, "com.mongodb.kafka.connect:source-task-metrics", mongoSource()},
 	{ofMongoSink, "com.mongodb.kafka.connect:sink-task-metrics", mongoSink()},
 	{ofTask, "task-error-metrics", []Metric{
 		figure("total-record-failures", "Attempts to process a record that failed.", func(x *subject) float64 { return float64(x.task.failures.Load()) }),

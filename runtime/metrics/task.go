@@ -28,7 +28,9 @@ type Task struct {
 	logged, retries               atomic.Int64
 	lastError                     atomic.Int64 // ms since 1970
 	joinRows, joinSkips, joinLate atomic.Int64
+	acked, filtered               atomic.Int64
 	work                          work
+	polled                        polled
 
 	mu           sync.Mutex // guards what follows; it changes rarely
 	begun        time.Time
@@ -118,6 +120,22 @@ func (t *Task) Put(took time.Duration) {
 func (t *Task) Done(records int) {
 	if t != nil && records != 0 {
 		t.changeActive(-records, t.now())
+	}
+}
+
+// Acknowledged tells of records of a source that are in Kafka, or were routed.
+func (t *Task) Acknowledged(records int) {
+	if t != nil {
+		t.acked.Add(int64(records))
+		t.Done(records)
+	}
+}
+
+// Filtered tells of records of a source that are left out of Kafka.
+func (t *Task) Filtered(records int) {
+	if t != nil {
+		t.filtered.Add(int64(records))
+		t.Done(records)
 	}
 }
 

@@ -99,7 +99,7 @@ func (e *entry) ack() {
 		return
 	}
 	r := e.ring
-	r.stats.Done(len(e.msgs))
+	r.stats.Acknowledged(len(e.msgs))
 	r.mu.Lock()
 	e.done = true
 	r.advance()

@@ -235,7 +235,7 @@ func (s *Source) produce(ctx, hard context.Context, e *entry) error {
 		}
 	}
 	s.cfg.Stats.Sent(len(e.msgs))
-	s.cfg.Stats.Done(read - len(e.msgs))
+	s.cfg.Stats.Filtered(read - len(e.msgs))
 	s.ring.push(e)
 	if len(e.msgs) == 0 {
 		return nil

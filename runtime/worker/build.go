@@ -113,7 +113,7 @@ func (b *builder) common() task.Common {
 func (b *builder) env() connectors.Env {
 	return connectors.Env{
 		Connector: b.id.Connector, Task: b.id.Task, Log: b.pluginLog, DataDir: b.w.cfg.DataDir,
-		Waiting: b.waiting.For("connector"), Worked: b.run.stats.Worked, Topics: topics{&b.admin}, Converter: b.outputConverter,
+		Waiting: b.waiting.For("connector"), Worked: b.run.stats.Worked, Polled: b.run.stats.Polled, Topics: topics{&b.admin}, Converter: b.outputConverter,
 	}
 }
 

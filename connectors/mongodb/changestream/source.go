@@ -35,6 +35,7 @@ type Source struct {
 	cached   *cursor // an event that came when the copy's position was asked for
 	attempts int     // failed ones in a row
 
+	work     work
 	beat     time.Time // of the last heartbeat
 	lastBeat string    // its token
 }
@@ -71,16 +72,23 @@ func Open(ctx context.Context, env connectors.Env, task map[string]string) (*Sou
 		}
 		s.fromStart = true
 	}
-	s.client, err = cfg.Open()
-	return s, err
+	s.work.tell = env.Polled
+	if s.client, err = cfg.Open(); err != nil {
+		return nil, err
+	}
+	s.client.Ran = s.work.ran
+	return s, nil
 }
 
 // Read waits for events and makes records of a batch of them. An outage of MongoDB is
 // waited out here: a stream may be silent for long, and the status must not call that
 // waiting.
 func (s *Source) Read(ctx context.Context, b *data.Batch) error {
+	s.work.begin()
 	for {
+		begun := time.Now()
 		err := s.step(ctx, b)
+		s.work.stepped(begun)
 		if err == nil {
 			s.answered()
 		}
@@ -176,6 +184,9 @@ func (s *Source) record(b *data.Batch, event bson.Raw, now int64) (bson.Raw, err
 		if !ok && !tombstone {
 			return id, nil
 		}
+	}
+	if !tombstone {
+		s.work.read(value)
 	}
 	key := event
 	if s.cfg.KeyFormat != "schema" {

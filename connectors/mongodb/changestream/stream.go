@@ -24,6 +24,7 @@ func (s *Source) openStream(ctx context.Context) (*cursor, error) {
 		}
 		c, err := open(ctx, s.client, db, cmd)
 		if err == nil {
+			s.work.answered(c)
 			return c, nil
 		}
 		if s.token == nil || !s.anew(err) {
@@ -91,6 +92,7 @@ func (s *Source) next(ctx context.Context) error {
 	}
 	err := c.fetch(ctx, s.cfg.await(), s.cfg.BatchSize)
 	if err == nil {
+		s.work.answered(c)
 		s.drained()
 		return nil
 	}
