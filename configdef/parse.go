@@ -220,7 +220,7 @@ func ParseText(t Type, text string) (Parsed, error) {
 		}
 		v.Int, v.Text = n, strconv.FormatInt(n, 10)
 	case Double:
-		f, ok := parseDouble(trimmed)
+		f, ok := ParseDouble(trimmed)
 		if !ok {
 			return v, fmt.Errorf("Not a number of type %s", t)
 		}
@@ -256,9 +256,9 @@ func asciiDigits(s string) string {
 	}, s)
 }
 
-// parseDouble is Double.parseDouble: a suffix d or f is taken, names of special
+// ParseDouble is Double.ParseDouble: a suffix d or f is taken, names of special
 // values have one spelling.
-func parseDouble(s string) (float64, bool) {
+func ParseDouble(s string) (float64, bool) {
 	body := strings.TrimLeft(s, "+-")
 	if len(s)-len(body) > 1 || strings.ContainsRune(s, '_') {
 		return 0, false

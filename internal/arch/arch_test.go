@@ -15,7 +15,7 @@ import (
 // one level do not import each other unless mayImport says so.
 var levels = map[string]int{
 	"data": 0, "fault": 0, "configdef": 0, "keystore": 0, "jaas": 0,
-	"converters": 1, "state": 1, "schemas": 1, "kafka": 1,
+	"converters": 1, "state": 1, "schemas": 1, "kafka": 1, "transforms/regex": 1, "transforms/dateformat": 1,
 	"connectors": 2, "transforms": 2,
 	"runtime/plugins": 3, "runtime/store": 3, "runtime/task": 3, "runtime/metrics": 3, "runtime/providers": 3,
 	"runtime/worker": 4, "runtime/group": 4,

@@ -74,6 +74,17 @@ func (f *fields) millis() (int64, bool) {
 	return days*dayMillis + t - floorDiv(t, dayMillis)*dayMillis - f.value[zoneField], true
 }
 
+// Millis is the time of a Calendar in UTC that was given year, month (January is 0), day,
+// hour, minute, second and millisecond, each of any size. It fails beyond the range of
+// int64.
+func Millis(parts [7]int32) (int64, bool) {
+	var f fields
+	for i, n := range [7]field{yearField, monthField, dayField, hour24Field, minuteField, secondField, millisField} {
+		f.set(n, int64(parts[i]))
+	}
+	return f.millis()
+}
+
 func (f *fields) hour() int64 {
 	half, whole := f.both(hourField, halfField), f.stamp[hour24Field]
 	if whole > 0 && whole >= half {

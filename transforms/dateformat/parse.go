@@ -14,24 +14,30 @@ var errUnparseable = errors.New("Unparseable date")
 // what follows is ignored. It is as lenient as Java: numbers may lie beyond their
 // range, and blanks may stand before them.
 func (f *Format) Parse(text string) (int64, error) {
+	ms, _, err := f.ParsePrefix(text)
+	return ms, err
+}
+
+// ParsePrefix is Parse, and says where what it read ends.
+func (f *Format) ParsePrefix(text string) (ms int64, end int, err error) {
 	p := parser{text: text}
 	twoDigits := false
 	for i := range f.items {
 		it := &f.items[i]
 		if it.letter == 0 {
 			if !strings.HasPrefix(p.text[p.at:], it.text) {
-				return 0, errUnparseable
+				return 0, 0, errUnparseable
 			}
 			p.at += len(it.text)
 			continue
 		}
 		abuts := i+1 < len(f.items) && f.items[i+1].isNumber()
 		if !p.field(it, abuts, f, &twoDigits) {
-			return 0, errUnparseable
+			return 0, 0, errUnparseable
 		}
 	}
 	if p.at == 0 {
-		return 0, errUnparseable
+		return 0, 0, errUnparseable
 	}
 	ms, ok := p.fields.millis()
 	if ok && twoDigits && ms < f.centuryStart {
@@ -43,9 +49,9 @@ func (f *Format) Parse(text string) (int64, error) {
 		ms, ok = p.fields.millis()
 	}
 	if !ok {
-		return 0, errUnparseable
+		return 0, 0, errUnparseable
 	}
-	return ms, nil
+	return ms, p.at, nil
 }
 
 // isNumber reports whether a number before this item ends where its letters end.

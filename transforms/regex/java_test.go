@@ -10,7 +10,7 @@ import (
 
 // TestJava compares with what Java said of random expressions: E lines hold an
 // expression and the text of its error, M lines an expression, a text, whether it
-// matches, and what replaceFirst("<$0>") makes of it.
+// matches, and what replaceFirst("<$0>") makes of it, A lines what replaceAll does.
 func TestJava(t *testing.T) {
 	f, err := os.Open("testdata/java17.tsv")
 	if err != nil {
@@ -32,6 +32,15 @@ func TestJava(t *testing.T) {
 		case "M":
 			cases++
 			compareMatch(t, parts[1], parts[2], parts[3], parts[4])
+		case "A":
+			cases++
+			p, err := Compile(parts[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := p.ReplaceAll(parts[2], "<$0>"); err != nil || got != parts[3] {
+				t.Errorf("%q, all in %q: %q, %v, want %q", parts[1], parts[2], got, err, parts[3])
+			}
 		}
 	}
 	if cases < 100 {

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -18,8 +21,9 @@ type Pattern struct {
 	source string
 	groups int
 	names  map[string]int
-	// Whole and first find the whole text, and the first match in it.
+	// Whole and first find the whole text, and the first match in it; every all matches.
 	whole, first engine
+	every        func() (engine, error) // made at its first use
 }
 
 // engine runs an expression on Go's engine where it means there what it means in
@@ -46,8 +50,42 @@ func Compile(source string) (*Pattern, error) {
 	if p.whole, err = t.engine(`\A(?:`, `)\z`); err != nil {
 		return nil, &SyntaxError{Text: err.Error() + "\n" + source}
 	}
+	p.every = sync.OnceValues(t.every)
 	p.first, err = t.engine("(?:", ")")
 	return p, err
+}
+
+// every is the engine for all matches. Behind a match Go's leaves out an empty one, which
+// Java finds, so that what may match nothing at all runs on the other.
+func (t *translator) every() (engine, error) {
+	e, err := t.engine("(?:", ")")
+	if err != nil || e.linear == nil {
+		return e, err
+	}
+	tree, err := syntax.Parse(e.linear.String(), syntax.Perl)
+	if err != nil || !matchesNothing(tree) {
+		return e, err
+	}
+	e.linear = nil
+	if e.backtrack == nil {
+		e.backtrack, err = t.backtracking("(?:", ")")
+	}
+	return e, err
+}
+
+// matchesNothing reports whether an expression can match the empty text somewhere.
+func matchesNothing(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpLiteral, syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL, syntax.OpNoMatch:
+		return false
+	case syntax.OpCapture, syntax.OpPlus, syntax.OpConcat:
+		return !slices.ContainsFunc(re.Sub, func(s *syntax.Regexp) bool { return !matchesNothing(s) })
+	case syntax.OpRepeat:
+		return re.Min == 0 || matchesNothing(re.Sub[0])
+	case syntax.OpAlternate:
+		return slices.ContainsFunc(re.Sub, matchesNothing)
+	}
+	return true // an anchor, or what may be left out
 }
 
 func (t *translator) engine(before, after string) (engine, error) {
@@ -58,12 +96,18 @@ func (t *translator) engine(before, after string) (engine, error) {
 		e.slowFor = t.slowFor()
 	}
 	if e.linear == nil || e.slowFor != nil {
-		if e.backtrack, err = regexp2.Compile(before+string(t.out)+after, regexp2.None); err != nil {
-			return e, err
-		}
-		e.backtrack.MatchTimeout = matchTimeout
+		e.backtrack, err = t.backtracking(before, after)
 	}
-	return e, nil
+	return e, err
+}
+
+func (t *translator) backtracking(before, after string) (*regexp2.Regexp, error) {
+	r, err := regexp2.Compile(before+string(t.out)+after, regexp2.None)
+	if err != nil {
+		return nil, err
+	}
+	r.MatchTimeout = matchTimeout
+	return r, nil
 }
 
 // slowFor tells for which texts Go's anchors differ from Java's; nil: for none.
@@ -86,17 +130,44 @@ func (e *engine) find(text string) ([]int, error) {
 	}
 	m, err := e.backtrack.FindStringMatch(text)
 	if err != nil {
-		return nil, fmt.Errorf("the regular expression takes longer than %s: %w", matchTimeout, err)
+		return nil, tooLong(err)
 	}
 	if m == nil {
 		return nil, nil
 	}
-	offsets := make([]int, 0, len(text)+1) // of each character
+	return positions(m, offsetsOf(text)), nil
+}
+
+// findAll is find for all matches.
+func (e *engine) findAll(text string) (all [][]int, err error) {
+	if e.linear != nil && (e.slowFor == nil || !e.slowFor(text)) {
+		return e.linear.FindAllStringSubmatchIndex(text, -1), nil
+	}
+	offsets := offsetsOf(text)
+	m, err := e.backtrack.FindStringMatch(text)
+	for ; m != nil && err == nil; m, err = e.backtrack.FindNextMatch(m) {
+		all = append(all, positions(m, offsets))
+	}
+	if err != nil {
+		return nil, tooLong(err)
+	}
+	return all, nil
+}
+
+func tooLong(err error) error {
+	return fmt.Errorf("the regular expression takes longer than %s: %w", matchTimeout, err)
+}
+
+// offsetsOf says where each character begins, and where the last one ends.
+func offsetsOf(text string) []int {
+	offsets := make([]int, 0, len(text)+1)
 	for i := range text {
 		offsets = append(offsets, i)
 	}
-	offsets = append(offsets, len(text))
-	var loc []int
+	return append(offsets, len(text))
+}
+
+func positions(m *regexp2.Match, offsets []int) (loc []int) {
 	for _, g := range m.Groups() {
 		if len(g.Captures) == 0 {
 			loc = append(loc, -1, -1)
@@ -104,7 +175,7 @@ func (e *engine) find(text string) ([]int, error) {
 		}
 		loc = append(loc, offsets[g.Index], offsets[g.Index+g.Length])
 	}
-	return loc, nil
+	return loc
 }
 
 // String is the expression as it was given.
@@ -114,6 +185,12 @@ func (p *Pattern) String() string { return p.source }
 // takes too long.
 func (p *Pattern) Matches(text string) (bool, error) {
 	loc, err := p.whole.find(text)
+	return loc != nil, err
+}
+
+// Finds is Matcher.find: some part of the text matches.
+func (p *Pattern) Finds(text string) (bool, error) {
+	loc, err := p.first.find(text)
 	return loc != nil, err
 }
 
@@ -131,6 +208,29 @@ func (p *Pattern) ReplaceFirst(text, replacement string) (string, error) {
 		return "", err
 	}
 	b.WriteString(text[loc[1]:])
+	return b.String(), nil
+}
+
+// ReplaceAll is Matcher.replaceAll: ReplaceFirst for each match.
+func (p *Pattern) ReplaceAll(text, replacement string) (string, error) {
+	e, err := p.every()
+	if err != nil {
+		return "", err
+	}
+	all, err := e.findAll(text)
+	if err != nil || all == nil {
+		return text, err
+	}
+	var b strings.Builder
+	end := 0
+	for _, loc := range all {
+		b.WriteString(text[end:loc[0]])
+		if err := p.expand(&b, text, replacement, loc); err != nil {
+			return "", err
+		}
+		end = loc[1]
+	}
+	b.WriteString(text[end:])
 	return b.String(), nil
 }
 

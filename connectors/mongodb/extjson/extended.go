@@ -1,101 +1,115 @@
 package extjson
 
-import (
-	"encoding/binary"
-	"math"
-	"strconv"
-)
+import "encoding/binary"
 
 // extended reads an object whose first name begins with a dollar sign. ok is
 // false, and nothing is consumed beyond the name, if it is an ordinary document.
-func (r *reader) extended(name string, depth int) (kind byte, ok bool, err error) {
-	at, mark := len(r.b), r.i
+func (r *reader) extended(name string, depth int, inside bool) (kind byte, ok bool, err error) {
 	switch name {
 	case "$binary", "$type":
-		kind, ok, err = r.binaryObject(name)
+		return r.binaryObject(name)
 	case "$regex", "$options":
-		kind, ok = r.regexObject(name)
-	default:
-		if kind, ok, err = r.extendedValue(name, depth); ok && err == nil {
-			err = r.expect(endObject, "}")
-		}
-		return kind, ok, err
-	}
-	if err != nil {
-		return 0, true, err
-	}
-	if !ok { // a document that only looks like one: start again behind the name
-		r.b, r.i, r.has = r.b[:at], mark, false
-	}
-	return kind, ok, nil
-}
-
-func (r *reader) extendedValue(name string, depth int) (kind byte, ok bool, err error) {
-	switch name {
+		return r.regexObject(name)
 	case "$oid", "$symbol", "$numberLong", "$numberInt", "$numberDouble", "$numberDecimal", "$uuid":
-		text, err := r.text()
-		if err != nil {
-			return 0, true, err
-		}
-		kind, err = r.fromText(name, text)
-		return kind, true, err
+		kind, err = r.textObject(name)
 	case "$date":
 		kind, err = r.dateObject()
-		return kind, true, err
 	case "$code":
-		kind, err = r.code(depth)
-		return kind, true, err
+		kind, err = r.code(depth, inside)
 	case "$minKey", "$maxKey":
-		kind = typeMinKey
-		if name == "$maxKey" {
+		if kind = typeMinKey; name == "$maxKey" {
 			kind = typeMaxKey
 		}
-		if err = r.expect(colon, ":"); err == nil {
-			var t token
-			if t, err = r.pop(); err == nil && (t.kind != int32Token || t.num != 1) {
-				err = parseError("JSON reader was expecting '1' but found '%s'.", t.text)
-			}
-		}
-		return kind, true, err
+		err = r.keyObject()
 	case "$undefined":
-		if err = r.expect(colon, ":"); err == nil {
-			var t token
-			if t, err = r.pop(); err == nil && t.text != "true" {
-				err = parseError("JSON reader requires $undefined to have the value of true but found '%s'.", t.text)
-			}
+		kind, err = typeUndefined, r.undefinedObject()
+	case "$timestamp":
+		kind, err = r.timestampObject()
+	case "$regularExpression":
+		kind, err = r.regularExpressionObject()
+	case "$dbPointer":
+		kind, err = r.pointerObject()
+	default:
+		return 0, false, nil
+	}
+	return kind, true, err
+}
+
+// expect takes a token of a kind, named as in Java's JsonTokenType.
+func (r *reader) expect(kinds ...tokenKind) error {
+	for _, k := range kinds {
+		t, err := r.pop()
+		if err != nil {
+			return err
 		}
-		return typeUndefined, true, err
-	case "$timestamp", "$regularExpression", "$dbPointer":
-		kind, err = r.fieldsObject(name)
-		return kind, true, err
+		if t.kind != k {
+			return parseError("JSON reader expected token type '%s' but found '%s'.", kindNames[k], t.shown())
+		}
 	}
-	return 0, false, nil
+	return nil
 }
 
-func (r *reader) expect(k tokenKind, shown string) error {
+var kindNames = map[tokenKind]string{beginObject: "BEGIN_OBJECT", endObject: "END_OBJECT", leftParen: "LEFT_PAREN", rightParen: "RIGHT_PAREN",
+	colon: "COLON", comma: "COMMA", quoted: "STRING", int32Token: "INT32"}
+
+// expectName takes a name, and the colon behind it.
+func (r *reader) expectName(name string) error {
 	t, err := r.pop()
-	if err == nil && t.kind != k {
-		err = parseError("JSON reader was expecting '%s' but found '%s'.", shown, t.text)
+	if err != nil {
+		return err
 	}
-	return err
+	if !t.isText() || t.text != name {
+		return parseError("JSON reader expected '%s' but found '%s'.", name, t.shown())
+	}
+	return r.expect(colon)
 }
 
-// text reads a colon and a string.
+// text reads a string.
 func (r *reader) text() (string, error) {
-	if err := r.expect(colon, ":"); err != nil {
-		return "", err
-	}
 	t, err := r.pop()
 	if err == nil && t.kind != quoted {
-		err = parseError("JSON reader expected a string but found '%s'.", t.text)
+		err = parseError("JSON reader expected a string but found '%s'.", t.shown())
 	}
 	return t.text, err
 }
 
-func (r *reader) fromText(name, text string) (byte, error) {
-	converting := func(class string) error {
-		return parseError("Exception converting value '%s' to type %s", text, class)
+// key reads a name, with or without quotes, and the colon behind it if it is one of two.
+func (r *reader) key(a, b string) (string, error) {
+	t, err := r.pop()
+	switch {
+	case err != nil:
+		return "", err
+	case !t.isText():
+		return "", parseError("JSON reader expected a string but found '%s'.", t.shown())
+	case t.text == a || t.text == b:
+		err = r.expect(colon)
 	}
+	return t.text, err
+}
+
+// textObject reads an object whose value is a string.
+func (r *reader) textObject(name string) (byte, error) {
+	if err := r.expect(colon); err != nil {
+		return 0, err
+	}
+	text, err := r.text()
+	if err != nil {
+		return 0, err
+	}
+	if name == "$uuid" { // the only one that is looked at behind the brace
+		if err := r.expect(endObject); err != nil {
+			return 0, err
+		}
+		return r.uuid(text)
+	}
+	kind, err := r.fromText(name, text)
+	if err != nil {
+		return 0, err
+	}
+	return kind, r.expect(endObject)
+}
+
+func (r *reader) fromText(name, text string) (byte, error) {
 	switch name {
 	case "$oid":
 		return r.objectID(text)
@@ -103,266 +117,428 @@ func (r *reader) fromText(name, text string) (byte, error) {
 		r.str(text)
 		return typeSymbol, nil
 	case "$numberLong":
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return 0, converting("java.lang.Long")
+		n, ok := parseInteger(text, 10, 64)
+		if !ok {
+			return 0, converting(text, "java.lang.Long")
 		}
 		return r.int64(typeInt64, n), nil
 	case "$numberInt":
-		n, err := strconv.ParseInt(text, 10, 32)
-		if err != nil {
-			return 0, converting("java.lang.Integer")
+		n, ok := parseInteger(text, 10, 32)
+		if !ok {
+			return 0, converting(text, "java.lang.Integer")
 		}
 		return r.int32(int32(n)), nil
-	case "$numberDouble":
-		f, err := strconv.ParseFloat(text, 64)
-		if err != nil && !math.IsInf(f, 0) {
-			return 0, converting("java.lang.Double")
-		}
-		return r.double(f), nil
 	case "$numberDecimal":
-		return r.decimal(text)
+		kind, ok := r.decimal(text)
+		if !ok {
+			return 0, converting(text, "org.bson.types.Decimal128")
+		}
+		return kind, nil
 	}
-	return r.uuid(text, 4)
+	f, ok := parseDouble(text)
+	if !ok {
+		return 0, converting(text, "java.lang.Double")
+	}
+	return r.double(f), nil
 }
 
 // dateObject reads the value of $date: a text, a number, or {"$numberLong": …}.
 func (r *reader) dateObject() (byte, error) {
-	if err := r.expect(colon, ":"); err != nil {
+	if err := r.expect(colon); err != nil {
 		return 0, err
 	}
 	t, err := r.pop()
 	if err != nil {
 		return 0, err
 	}
-	switch t.kind {
-	case int32Token, int64Token:
-		return r.int64(typeDate, t.num), nil
-	case quoted:
-		ms, err := parseDate(t.text)
-		if err != nil {
-			return 0, err
-		}
-		return r.int64(typeDate, ms), nil
-	case beginObject:
+	ms := t.num
+	switch {
+	case t.kind == beginObject:
 		name, err := r.pop()
 		if err != nil {
 			return 0, err
 		}
-		if name.text == "$numberLong" && name.isText() {
-			text, err := r.text()
-			if err == nil {
-				_, err = r.fromText("$numberLong", text)
-			}
-			if err == nil {
-				err = r.expect(endObject, "}")
-			}
-			return typeDate, err
+		text, err := name.asText()
+		if err != nil {
+			return 0, err
 		}
-		return 0, parseError("JSON reader expected $numberLong within $date, but found %s", name.text)
+		if text != "$numberLong" {
+			return 0, parseError("JSON reader expected $numberLong within $date, but found %s", text)
+		}
+		if _, err = r.textObject("$numberLong"); err != nil {
+			return 0, err
+		}
+		return typeDate, r.expect(endObject)
+	case t.kind == quoted:
+		var ok bool
+		if ms, ok = parseDate(t.text); !ok {
+			return 0, parseError("Failed to parse string as a date")
+		}
+	case !t.isInteger():
+		return 0, parseError("JSON reader expected an integer or string but found '%s'.", t.shown())
 	}
-	return 0, parseError("JSON reader expected an integer or string but found '%s'.", t.text)
+	return r.int64(typeDate, ms), r.expect(endObject)
 }
 
-func (r *reader) code(depth int) (byte, error) {
+func (r *reader) keyObject() error {
+	if err := r.expect(colon); err != nil {
+		return err
+	}
+	t, err := r.pop()
+	switch {
+	case err != nil:
+		return err
+	case t.kind != int32Token:
+		return parseError("JSON reader expected token type 'INT32' but found '%s'.", t.shown())
+	case t.num != 1:
+		return parseError("JSON reader expected '1' but found '%d'.", t.num)
+	}
+	return r.expect(endObject)
+}
+
+func (r *reader) undefinedObject() error {
+	if err := r.expect(colon); err != nil {
+		return err
+	}
+	t, err := r.pop()
+	if err != nil {
+		return err
+	}
+	text, err := t.asText()
+	if err != nil {
+		return err
+	}
+	if text != "true" {
+		return parseError("JSON reader requires $undefined to have the value of true but found '%s'.", text)
+	}
+	return r.expect(endObject)
+}
+
+func (r *reader) code(depth int, inside bool) (byte, error) {
+	if err := r.expect(colon); err != nil {
+		return 0, err
+	}
 	code, err := r.text()
 	if err != nil {
 		return 0, err
 	}
 	t, err := r.pop()
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, err
-	}
-	if t.kind != comma {
-		r.push(t)
+	case t.kind == endObject:
 		r.str(code)
 		return typeJavaScript, nil
+	case t.kind != comma:
+		return 0, parseError("JSON reader expected ',' or '}' but found '%s'.", t.shown())
 	}
-	if t, err = r.pop(); err != nil {
+	if err := r.expectName("$scope"); err != nil {
 		return 0, err
 	}
-	if t.text != "$scope" {
-		return 0, parseError("JSON reader expected a $scope but found '%s'.", t.text)
-	}
-	if err := r.expect(colon, ":"); err != nil {
-		return 0, err
-	}
-	if err := r.expect(beginObject, "{"); err != nil {
-		return 0, err
+	if !inside { // it is refused before its scope is looked at
+		return typeScopedCode, nil
 	}
 	start := r.open()
 	r.str(code)
-	if err := r.document(depth + 1); err != nil {
+	if err := r.mustDocument(depth + 1); err != nil {
 		return 0, err
 	}
 	binary.LittleEndian.PutUint32(r.b[start:], uint32(len(r.b)-start))
-	return typeScopedCode, nil
+	return typeScopedCode, r.expect(endObject)
 }
 
-// flat reads an object of the form {"a": 1, "b": "x", "c": {"$oid": "…"}}.
-func (r *reader) flat() (map[string]token, error) {
-	fields := map[string]token{}
-	for {
-		name, err := r.pop()
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case name.kind == endObject:
-			return fields, nil
-		case name.kind == comma:
-			continue
-		case !name.isText():
-			return nil, parseError("JSON reader expected a name but found '%s'.", name.text)
-		}
-		if err := r.expect(colon, ":"); err != nil {
-			return nil, err
-		}
-		t, err := r.pop()
-		if err != nil {
-			return nil, err
-		}
-		if t.kind == beginObject {
-			inner, err := r.flat()
-			if err != nil {
-				return nil, err
-			}
-			t = inner["$oid"]
-		}
-		fields[name.text] = t
+func (r *reader) integer() (int32, error) {
+	t, err := r.pop()
+	if err == nil && !t.isInteger() {
+		err = parseError("JSON reader expected an integer but found '%s'.", t.shown())
 	}
+	return int32(t.num), err
 }
 
-func (r *reader) fieldsObject(name string) (byte, error) {
-	if err := r.expect(colon, ":"); err != nil {
-		return 0, err
+// pair reads what follows the name of an object that has two members in either order,
+// and both closing braces. what reads a member's value.
+func (r *reader) pair(of, a, b string, what func(name string) error) error {
+	if err := r.expect(colon, beginObject); err != nil {
+		return err
 	}
-	if err := r.expect(beginObject, "{"); err != nil {
-		return 0, err
+	name, err := r.key(a, b)
+	if err != nil {
+		return err
 	}
-	f, err := r.flat()
+	other := b
+	switch name {
+	case a:
+	case b:
+		other = a
+	default:
+		return parseError("Expected '%s' and '%s' fields in %s document but found %s", a, b, of, name)
+	}
+	if err := what(name); err != nil {
+		return err
+	}
+	if err := r.expect(comma); err != nil {
+		return err
+	}
+	if err := r.expectName(other); err != nil {
+		return err
+	}
+	if err := what(other); err != nil {
+		return err
+	}
+	return r.expect(endObject, endObject)
+}
+
+func (r *reader) timestampObject() (byte, error) {
+	var t, i int32
+	err := r.pair("$timestamp", "t", "i", func(name string) (err error) {
+		to := &t
+		if name == "i" {
+			to = &i
+		}
+		*to, err = r.integer()
+		return err
+	})
+	return r.timestamp(t, i), err
+}
+
+func (r *reader) timestamp(t, i int32) byte {
+	return r.int64(typeTimestamp, int64(t)<<32|int64(uint32(i)))
+}
+
+func (r *reader) regularExpressionObject() (byte, error) {
+	var pattern, options string
+	err := r.pair("$regularExpression", "pattern", "options", func(name string) (err error) {
+		to := &pattern
+		if name == "options" {
+			to = &options
+		}
+		*to, err = r.text()
+		return err
+	})
 	if err != nil {
 		return 0, err
 	}
-	need := func(what string, is func(token) bool, keys ...string) error {
-		for _, k := range keys {
-			if t, ok := f[k]; !ok {
-				return parseError("Expected '%s' within %s.", k, name)
-			} else if !is(t) {
-				return parseError("JSON reader expected %s but found '%s'.", what, t.text)
-			}
-		}
-		return nil
-	}
-	isText := func(t token) bool { return t.kind == quoted }
-	switch name {
-	case "$timestamp":
-		isInteger := func(t token) bool { return t.kind == int32Token || t.kind == int64Token }
-		if err := need("an integer", isInteger, "t", "i"); err != nil {
-			return 0, err
-		}
-		return r.int64(typeTimestamp, f["t"].num<<32|f["i"].num&0xffffffff), nil
-	case "$regularExpression":
-		if err := need("a string", isText, "pattern"); err != nil {
-			return 0, err
-		}
-		return r.regex(f["pattern"].text, f["options"].text)
-	}
-	if err := need("a string", isText, "$ref", "$id"); err != nil {
+	return r.regex(pattern, options)
+}
+
+// pointerObject reads a DBPointer. Where its $id comes first the driver takes the brace
+// that ends the inner object for the outer one's.
+func (r *reader) pointerObject() (byte, error) {
+	if err := r.expect(colon, beginObject); err != nil {
 		return 0, err
 	}
-	r.str(f["$ref"].text)
-	_, err = r.objectID(f["$id"].text)
-	return typeDBPointer, err
+	name, err := r.text()
+	if err != nil {
+		return 0, err
+	}
+	switch name {
+	case "$ref":
+		if err := r.expect(colon); err != nil {
+			return 0, err
+		}
+		ref, err := r.text()
+		if err == nil {
+			err = r.expect(comma)
+		}
+		if err != nil {
+			return 0, err
+		}
+		r.str(ref)
+		t, err := r.pop()
+		if err == nil && (!t.isText() || t.text != "$id") {
+			err = parseError("JSON reader expected '$id' but found '%s'.", t.shown())
+		}
+		if err == nil {
+			err = r.pointerID()
+		}
+		if err != nil {
+			return 0, err
+		}
+		return typeDBPointer, r.expect(endObject, endObject)
+	case "$id":
+		at := len(r.b)
+		if err := r.pointerID(); err != nil {
+			return 0, err
+		}
+		id := string(r.b[at:])
+		r.b = r.b[:at]
+		if err := r.expect(comma); err != nil {
+			return 0, err
+		}
+		if err := r.expectName("$ref"); err != nil {
+			return 0, err
+		}
+		ref, err := r.text()
+		if err != nil {
+			return 0, err
+		}
+		r.str(ref)
+		r.b = append(r.b, id...)
+		return typeDBPointer, r.expect(endObject)
+	}
+	return 0, parseError("Expected $ref and $id fields in $dbPointer document but found %s", name)
+}
+
+// pointerID reads a colon and {"$oid": "…"}.
+func (r *reader) pointerID() error {
+	if err := r.expect(colon, beginObject); err != nil {
+		return err
+	}
+	t, err := r.pop()
+	switch {
+	case err != nil:
+		return err
+	case t.kind != quoted:
+		return parseError("JSON reader expected token type 'STRING' but found '%s'.", t.shown())
+	case t.text != "$oid":
+		return parseError("JSON reader expected '$oid' but found '%s'.", t.text)
+	}
+	_, err = r.textObject("$oid")
+	return err
 }
 
 // binaryObject reads {"$binary": {"base64", "subType"}} and the older
 // {"$binary": "…", "$type": "…"} in either order. ok is false for an ordinary
 // document, which only the older form can be.
 func (r *reader) binaryObject(name string) (kind byte, ok bool, err error) {
-	if r.expect(colon, ":") != nil {
-		return 0, false, nil
+	mark := r.i
+	if err := r.expect(colon); err != nil {
+		return 0, true, err
 	}
-	t, err := r.pop()
-	if err != nil {
-		return 0, false, nil
-	}
-	if t.kind == beginObject {
-		f, err := r.flat()
+	if name == "$binary" {
+		t, err := r.pop()
 		if err != nil {
 			return 0, true, err
 		}
-		for key := range f {
-			if key != "base64" && key != "subType" {
-				return 0, true, parseError("Unexpected key for $binary: %s", key)
-			}
+		if t.kind == beginObject {
+			kind, err = r.nestedBinary()
+			return kind, true, err
 		}
-		if kind, err = r.binaryOf(f["base64"], f["subType"]); err == nil {
-			err = r.expect(endObject, "}")
-		}
-		return kind, true, err
 	}
-	rest, err := r.flatAfter()
-	if err != nil {
+	r.i = mark
+	data, subtype, err := r.legacyBinary(name)
+	if e, refused := err.(*Error); refused && e.Class != illegalArgument { // a document that only looks like one
+		r.i, r.has = mark, false
 		return 0, false, nil
 	}
-	data, subtype := t, rest["$type"]
-	if name == "$type" {
-		data, subtype = rest["$binary"], t
+	if err != nil {
+		return 0, true, err
 	}
-	kind, err = r.binaryOf(data, subtype)
-	return kind, err == nil, nil
+	return r.binary(subtype, data), true, nil
 }
 
-func (r *reader) binaryOf(data, subtype token) (byte, error) {
-	if data.kind != quoted {
-		return 0, parseError("JSON reader expected a string but found '%s'.", data.text)
-	}
-	raw, err := fromBase64(data.text)
+const illegalArgument = "java.lang.IllegalArgumentException"
+
+func (r *reader) nestedBinary() (byte, error) {
+	t, err := r.pop()
 	if err != nil {
 		return 0, err
 	}
-	switch subtype.kind {
-	case quoted:
-		n, err := strconv.ParseUint(subtype.text, 16, 8)
-		if err != nil {
-			return 0, parseError("Exception converting value '%s' to type java.lang.Integer", subtype.text)
+	name, err := t.asText()
+	if err != nil {
+		return 0, err
+	}
+	if name != "base64" && name != "subType" {
+		return 0, parseError("Unexpected key for $binary: %s", name)
+	}
+	data, subtype, err := r.binaryPair(name == "base64", "base64", "subType")
+	if err == nil {
+		err = r.expect(endObject, endObject)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return r.binary(subtype, data), nil
+}
+
+func (r *reader) legacyBinary(name string) (data []byte, subtype byte, err error) {
+	if data, subtype, err = r.binaryPair(name == "$binary", "$binary", "$type"); err == nil {
+		err = r.expect(endObject)
+	}
+	return data, subtype, err
+}
+
+// binaryPair reads a colon and the two parts of a binary: the data first, or its type.
+func (r *reader) binaryPair(dataFirst bool, dataName, typeName string) (data []byte, subtype byte, err error) {
+	if err = r.expect(colon); err != nil {
+		return nil, 0, err
+	}
+	read := func(isData bool) (err error) {
+		if !isData {
+			subtype, err = r.subtype()
+			return err
 		}
-		return r.binary(byte(n), raw), nil
-	case int32Token:
-		return r.binary(byte(subtype.num), raw), nil
+		text, err := r.text()
+		if err == nil {
+			data, err = fromBase64(text)
+		}
+		return err
 	}
-	return 0, parseError("JSON reader expected a string or number but found '%s'.", subtype.text)
+	other := typeName
+	if !dataFirst {
+		other = dataName
+	}
+	if err = read(dataFirst); err == nil {
+		err = r.expect(comma)
+	}
+	if err == nil {
+		err = r.expectName(other)
+	}
+	if err == nil {
+		err = read(!dataFirst)
+	}
+	return data, subtype, err
 }
 
-// flatAfter reads the remaining fields of an object, behind its first value.
-func (r *reader) flatAfter() (map[string]token, error) {
-	if err := r.skipComma(); err != nil {
-		return nil, err
-	}
-	return r.flat()
-}
-
-// regexObject reads {"$regex": "…", "$options": "…"} in either order.
-func (r *reader) regexObject(name string) (byte, bool) {
-	if r.expect(colon, ":") != nil {
-		return 0, false
-	}
+func (r *reader) subtype() (byte, error) {
 	t, err := r.pop()
-	if err != nil || t.kind != quoted {
-		return 0, false
+	switch {
+	case err != nil:
+		return 0, err
+	case t.kind == int32Token:
+		return byte(t.num), nil
+	case t.kind != quoted:
+		return 0, parseError("JSON reader expected a string or number but found '%s'.", t.shown())
 	}
-	rest, err := r.flatAfter()
-	if err != nil || len(rest) != 1 {
-		return 0, false
+	n, ok := parseInteger(t.text, 16, 32)
+	if !ok {
+		return 0, hexFormat(t.text)
 	}
-	pattern, options := t, rest["$options"]
+	return byte(n), nil
+}
+
+// regexObject reads {"$regex": "…", "$options": "…"} in either order; anything else is
+// an ordinary document.
+func (r *reader) regexObject(name string) (kind byte, ok bool, err error) {
+	mark := r.i
+	pattern, options, err := r.regexPair(name)
+	if err != nil {
+		r.i, r.has = mark, false
+		return 0, false, nil
+	}
+	kind, err = r.regex(pattern, options)
+	return kind, true, err
+}
+
+func (r *reader) regexPair(name string) (pattern, options string, err error) {
+	first, second, other := &pattern, &options, "$options"
 	if name == "$options" {
-		pattern, options = rest["$regex"], t
+		first, second, other = &options, &pattern, "$regex"
 	}
-	if pattern.kind != quoted || options.kind != quoted {
-		return 0, false
+	if err = r.expect(colon); err == nil {
+		*first, err = r.text()
 	}
-	kind, err := r.regex(pattern.text, options.text)
-	return kind, err == nil
+	if err == nil {
+		err = r.expect(comma)
+	}
+	if err == nil {
+		err = r.expectName(other)
+	}
+	if err == nil {
+		*second, err = r.text()
+	}
+	if err == nil {
+		err = r.expect(endObject)
+	}
+	return pattern, options, err
 }

@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // BSON types.
@@ -39,61 +41,44 @@ const maxDepth = 500
 // as it was.
 func Append(dst []byte, text string) ([]byte, error) {
 	r := reader{scanner: scanner{s: text}, b: dst}
-	t, err := r.pop()
-	if err != nil {
+	if err := r.mustDocument(1); err != nil {
 		return dst, err
-	}
-	if t.kind != beginObject {
-		return dst, r.notDocument(t)
-	}
-	kind, err := r.object(1)
-	if err != nil {
-		return dst, err
-	}
-	if kind != typeDocument {
-		return dst, &Error{Class: invalidOperation, Msg: fmt.Sprintf(
-			"readStartDocument can only be called when CurrentBSONType is DOCUMENT, not when CurrentBSONType is %s.", typeName(kind))}
 	}
 	return r.b, nil
 }
 
 const invalidOperation = "org.bson.BsonInvalidOperationException"
 
-// notDocument is the driver's error for a text that begins with t.
-func (r *reader) notDocument(t token) error {
-	kind := "END_OF_DOCUMENT"
-	if t.kind != eof {
-		k, err := r.value(t, 1)
-		if err != nil {
+// mustDocument reads a value that has to be a document.
+func (r *reader) mustDocument(depth int) error {
+	t, err := r.pop()
+	if err != nil {
+		return err
+	}
+	found := "END_OF_DOCUMENT"
+	switch t.kind {
+	case eof:
+	case beginArray:
+		found = TypeName(typeArray)
+	default:
+		kind, err := r.value(t, depth, false)
+		if err != nil || kind == typeDocument {
 			return err
 		}
-		kind = typeName(k)
+		found = TypeName(kind)
 	}
 	return &Error{Class: invalidOperation, Msg: fmt.Sprintf(
-		"readStartDocument can only be called when CurrentBSONType is DOCUMENT, not when CurrentBSONType is %s.", kind)}
+		"readStartDocument can only be called when CurrentBSONType is DOCUMENT, not when CurrentBSONType is %s.", found)}
 }
 
-func typeName(kind byte) string {
-	switch kind {
-	case typeArray:
-		return "ARRAY"
-	case typeString:
-		return "STRING"
-	case typeInt32:
-		return "INT32"
-	case typeInt64:
-		return "INT64"
-	case typeDouble:
-		return "DOUBLE"
-	case typeBool:
-		return "BOOLEAN"
-	case typeNull:
-		return "NULL"
-	case typeRegexp:
-		return "REGULAR_EXPRESSION"
-	}
-	return fmt.Sprintf("0x%02x", kind)
-}
+var typeNames = map[byte]string{typeDouble: "DOUBLE", typeString: "STRING", typeDocument: "DOCUMENT", typeArray: "ARRAY", typeBinary: "BINARY",
+	typeUndefined: "UNDEFINED", typeObjectID: "OBJECT_ID", typeBool: "BOOLEAN", typeDate: "DATE_TIME", typeNull: "NULL",
+	typeRegexp: "REGULAR_EXPRESSION", typeDBPointer: "DB_POINTER", typeJavaScript: "JAVASCRIPT", typeSymbol: "SYMBOL",
+	typeScopedCode: "JAVASCRIPT_WITH_SCOPE", typeInt32: "INT32", typeTimestamp: "TIMESTAMP", typeInt64: "INT64", typeDecimal: "DECIMAL128",
+	typeMinKey: "MIN_KEY", typeMaxKey: "MAX_KEY"}
+
+// TypeName is the name of a BSON type in Java's BsonType.
+func TypeName(kind byte) string { return typeNames[kind] }
 
 // nameRef is where an element begins and the hash of its name.
 type nameRef struct {
@@ -111,18 +96,33 @@ type reader struct {
 
 // object reads what follows an opening brace and returns its BSON type: a
 // document, or what its first name says it stands for.
-func (r *reader) object(depth int) (byte, error) {
+func (r *reader) object(depth int, inside bool) (byte, error) {
 	name, err := r.pop()
 	if err != nil {
 		return 0, err
 	}
+	if _, err := name.asText(); err != nil {
+		return 0, err
+	}
 	if name.isText() && len(name.text) > 0 && name.text[0] == '$' {
-		if kind, ok, err := r.extended(name.text, depth); ok || err != nil {
+		if kind, ok, err := r.extended(name.text, depth, inside); ok || err != nil {
 			return kind, err
 		}
 	}
 	r.push(name)
+	if err := r.leadingComma(inside); err != nil {
+		return 0, err
+	}
 	return typeDocument, r.document(depth)
+}
+
+// leadingComma skips one behind the opening of a document or an array that stands inside
+// of another one: the driver takes it for the comma behind a value.
+func (r *reader) leadingComma(inside bool) error {
+	if !inside {
+		return nil
+	}
+	return r.skipComma()
 }
 
 // document reads the fields of a document.
@@ -142,12 +142,12 @@ func (r *reader) document(depth int) error {
 			break
 		}
 		if !name.isText() {
-			return parseError("JSON reader was expecting a name but found '%s'.", name.text)
+			return parseError("JSON reader was expecting a name but found '%s'.", name.shown())
 		}
 		if c, err := r.pop(); err != nil {
 			return err
 		} else if c.kind != colon {
-			return parseError("JSON reader was expecting ':' but found '%s'.", c.text)
+			return parseError("JSON reader was expecting ':' but found '%s'.", c.shown())
 		}
 		at, err := r.name(name.text)
 		if err != nil {
@@ -169,19 +169,26 @@ func (r *reader) array(depth int) error {
 	if depth > maxDepth {
 		return parseError("The document is nested deeper than %d levels.", maxDepth)
 	}
+	if err := r.leadingComma(true); err != nil {
+		return err
+	}
 	start := r.open()
 	for i := 0; ; i++ {
 		t, err := r.pop()
 		if err != nil {
 			return err
 		}
-		if t.kind == endArray || t.kind == eof {
-			break
+		switch t.kind {
+		case endArray:
+			r.shut(start)
+			return nil
+		case eof:
+			return errPastEnd
 		}
 		at := len(r.b)
 		r.b = strconv.AppendInt(append(r.b, 0), int64(i), 10)
 		r.b = append(r.b, 0)
-		kind, err := r.value(t, depth+1)
+		kind, err := r.value(t, depth+1, true)
 		if err != nil {
 			return err
 		}
@@ -190,8 +197,6 @@ func (r *reader) array(depth int) error {
 			return err
 		}
 	}
-	r.shut(start)
-	return nil
 }
 
 // name appends the head of an element: room for the type, and the name.
@@ -209,10 +214,13 @@ func (r *reader) name(name string) (at int, err error) {
 
 func (r *reader) element(at, depth int) error {
 	t, err := r.pop()
+	if err == nil && t.kind == eof {
+		err = errPastEnd // the driver takes it for a value, and looks for the comma behind it
+	}
 	if err != nil {
 		return err
 	}
-	kind, err := r.value(t, depth+1)
+	kind, err := r.value(t, depth+1, true)
 	if err != nil {
 		return err
 	}
@@ -278,11 +286,12 @@ func (r *reader) shut(start int) {
 	binary.LittleEndian.PutUint32(r.b[start:], uint32(len(r.b)-start))
 }
 
-// value appends the value that begins with t and returns its type.
-func (r *reader) value(t token, depth int) (byte, error) {
+// value appends the value that begins with t and returns its type. inside says whether
+// it stands in a document or an array.
+func (r *reader) value(t token, depth int, inside bool) (byte, error) {
 	switch t.kind {
 	case beginObject:
-		return r.object(depth)
+		return r.object(depth, inside)
 	case beginArray:
 		return typeArray, r.array(depth)
 	case quoted:
@@ -296,11 +305,11 @@ func (r *reader) value(t token, depth int) (byte, error) {
 	case regexpToken:
 		return r.regex(t.text, t.options)
 	case unquoted:
-		if kind, ok, err := r.word(t.text); ok || err != nil {
+		if kind, ok, err := r.literal(t.text); ok || err != nil {
 			return kind, err
 		}
 	}
-	return 0, parseError("JSON reader was expecting a value but found '%s'.", t.text)
+	return 0, parseError("JSON reader was expecting a value but found '%s'.", t.shown())
 }
 
 func (r *reader) str(s string) byte {
@@ -338,19 +347,15 @@ func (r *reader) binary(subtype byte, data []byte) byte {
 
 // regex appends a regular expression with its options in order, as BSON asks for.
 func (r *reader) regex(pattern, options string) (byte, error) {
-	o := []byte(options)
-	for i := range o {
-		for k := i; k > 0 && o[k] < o[k-1]; k-- {
-			o[k], o[k-1] = o[k-1], o[k]
-		}
+	if strings.Contains(pattern, "\x00") || strings.Contains(options, "\x00") {
+		return 0, parseError("A regular expression contains a null character.")
 	}
-	for _, s := range []string{pattern, options} {
-		for i := 0; i < len(s); i++ {
-			if s[i] == 0 {
-				return 0, parseError("A regular expression contains a null character.")
-			}
-		}
-	}
-	r.b = append(append(append(append(r.b, pattern...), 0), o...), 0)
+	r.b = append(append(append(append(r.b, pattern...), 0), sortedOptions(options)...), 0)
 	return typeRegexp, nil
+}
+
+func sortedOptions(options string) string {
+	o := []rune(options)
+	slices.Sort(o)
+	return string(o)
 }
