@@ -108,10 +108,7 @@ func (pl *planner) fill(p *plan, b *data.Batch) error {
 		p.records = append(p.records, idOfRecord(r))
 		d.reset(r, b.Arena)
 		m := len(p.list)
-		ns, err := t.mapper.namespace(d)
-		if err == nil {
-			err = t.model(d, &p.models)
-		}
+		ns, err := t.plan(d, &p.models)
 		if err != nil {
 			if err := pl.bad(b, i, t, err); err != nil {
 				return err

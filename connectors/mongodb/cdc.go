@@ -60,7 +60,7 @@ func javaClass(err error) string {
 
 // bsonTypeError is org.bson's complaint about a value of another type.
 func bsonTypeError(want string, got byte) error {
-	return fault.New(fault.Record, codeCDC, "Value expected to be of type %s is of unexpected type %s", want, kindName(got)).
+	return fault.New(fault.Record, codeCDC, "Value expected to be of type %s is of unexpected type %s", want, extjson.TypeName(got)).
 		WithJava("org.bson.BsonInvalidOperationException")
 }
 

@@ -101,20 +101,21 @@ type change struct {
 // A member that it does not know could mean a change that would be lost.
 func readChange(doc []byte) (change, error) {
 	var c change
-	var extra []string
+	var names []string
 	for at := first; ; {
 		f, ok := next(doc, at)
 		if !ok {
 			break
 		}
 		at = f.end
-		if name := string(f.name); !slices.Contains([]string{"updatedFields", "removedFields", "truncatedArrays", "disambiguatedPaths"}, name) {
-			extra = append(extra, name)
-		}
+		names = append(names, string(f.name))
 	}
+	extra := slices.DeleteFunc(configdef.JavaOrder(names), func(name string) bool {
+		return slices.Contains([]string{"updatedFields", "removedFields", "truncatedArrays", "disambiguatedPaths"}, name)
+	})
 	if len(extra) > 0 {
 		return c, cdcError("Warning unexpected field(s) in updateDescription [%s]. %s. Cannot process due to risk of data loss.",
-			strings.Join(configdef.JavaCopyOrder(extra), ", "), eventText(doc))
+			strings.Join(extra, ", "), eventText(doc))
 	}
 	updated, ok := find(doc, "updatedFields")
 	switch {

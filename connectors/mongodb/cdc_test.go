@@ -97,8 +97,8 @@ func TestTimeField(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"$numberDouble":"NaN"}`:        date(0),
 		`{"$numberDouble":"1e300"}`:      date(9223372036854775807),
-		`{"$numberDecimal":"1234.9"}`:    date(1234),
-		`{"$numberDecimal":"-5E2"}`:      date(-500),
+		`{"$numberDecimal":"1234.9"}`:    `{"$numberDecimal":"1234.9"}`, // Java takes a decimal for no number
+		`{"$numberDecimal":"-5E2"}`:      `{"$numberDecimal":"-5E+2"}`,
 		`{"$numberDecimal":"NaN"}`:       `{"$numberDecimal":"NaN"}`,
 		`{"$numberLong":"7"}`:            date(7),
 		`"2020-01-02T03:04:05.678Z"`:     date(1577934245678),

@@ -15,7 +15,7 @@ func OneOf(values ...string) configdef.Validator { return oneOf(values...).expor
 // ClassName accepts a name of a Java class.
 func ClassName() configdef.Validator { return aClassName.exported() }
 
-// Regex accepts what Java compiles, as far as can be told.
+// Regex accepts what Java compiles.
 func Regex() configdef.Validator { return aRegex.exported() }
 
 // EmptyOr also accepts no text at all.
@@ -34,10 +34,6 @@ func (v validator) exported() configdef.Validator {
 
 // Documents reads a JSON array of documents, as ConfigHelper.jsonArrayFromString.
 func Documents(text string) ([]bson.Raw, error) { return jsonArray(text) }
-
-// Compile reports what is wrong with a regular expression, in Java's words where they
-// are known; nil also for what only Java can compile.
-func Compile(pattern string) error { return compileError(pattern) }
 
 // Document reads a JSON document in the Java driver's dialect.
 func Document(text string) (bson.Raw, error) {

@@ -62,7 +62,7 @@ func (fullKey) id(d *document) (value, error) {
 	if !ok {
 		key = emptyDocument
 	}
-	d.idIsKey = true
+	d.shared = sharedKey
 	return documentValue(key), nil
 }
 
@@ -157,6 +157,9 @@ func (p provided) id(d *document) (value, error) {
 	if f.kind == typeNull {
 		return value{}, dataError("mongo.id", "Provided id strategy used but the document structure contained an _id of type BsonNull")
 	}
+	if p.inKey {
+		d.shared = sharedID
+	}
 	return value{f.kind, d.scratch(doc[f.value:f.end])}, nil
 }
 
@@ -234,45 +237,4 @@ func (s randomUUID) id(d *document) (value, error) {
 	v := stringValue(d.scratch(nil), h[:8]+"-"+h[8:12]+"-"+h[12:16]+"-"+h[16:20]+"-"+h[20:])
 	d.keep(v.data)
 	return v, nil
-}
-
-// javaBSON is a value as Java's BsonValue.toString prints the usual ones.
-func javaBSON(v value) string {
-	switch v.kind {
-	case typeDocument:
-		return relaxed(v.data)
-	case typeNull:
-		return "BsonNull"
-	case typeString:
-		return "BsonString{value='" + v.text() + "'}"
-	case typeArray:
-		var items []string
-		for at := first; ; {
-			f, ok := next(v.data, at)
-			if !ok {
-				return "BsonArray{values=[" + strings.Join(items, ", ") + "]}"
-			}
-			items = append(items, javaBSON(value{f.kind, v.data[f.value:f.end]}))
-			at = f.end
-		}
-	case typeInt32:
-		return "BsonInt32{value=" + scalarText(v) + "}"
-	case typeInt64:
-		return "BsonInt64{value=" + scalarText(v) + "}"
-	case typeDouble:
-		return "BsonDouble{value=" + scalarText(v) + "}"
-	case typeBool:
-		return "BsonBoolean{value=" + scalarText(v) + "}"
-	case typeObjectID:
-		return "BsonObjectId{value=" + hex.EncodeToString(v.data) + "}"
-	case typeDate:
-		return "BsonDateTime{value=" + scalarText(value{typeInt64, v.data}) + "}"
-	}
-	return scalarText(v)
-}
-
-func scalarText(v value) string {
-	var b strings.Builder
-	relax(&b, v)
-	return b.String()
 }

@@ -50,6 +50,7 @@ const (
 	keyGranularity    = "timeseries.granularity"
 	keyTimeFormat     = "timeseries.timefield.auto.convert.date.format"
 	keyRenameMapping  = "field.renamer.mapping"
+	keyRenameRegexp   = "field.renamer.regexp"
 	overridePrefix    = "topic.override."
 	keyDuplicates     = "culvert.duplicate.key"
 	keyMaxRetries     = "max.num.retries"
@@ -128,7 +129,7 @@ var rows = []row{
 		dependents: []string{"value.projection.type"}, into: configdef.Str(func(s *settings) *string { return &s.ValueProjectionList }), doc: "Fields of the value, separated by commas; dots reach into documents, * and ** stand for one and any level."},
 	{name: "field.renamer.mapping", typ: configdef.String, def: "[]", imp: configdef.Low, group: "Post Processing", width: configdef.MediumWidth, display: "The field renamer mapping",
 		check: aJSONArray, into: configdef.Str(func(s *settings) *string { return &s.RenameMapping }), doc: "A JSON array of {\"oldName\":\"value.a\",\"newName\":\"b\"}: fields to rename; paths begin with key or value."},
-	{name: "field.renamer.regexp", typ: configdef.String, def: "[]", imp: configdef.Low, group: "Post Processing", width: configdef.MediumWidth, display: "The field renamer regex",
+	{name: keyRenameRegexp, typ: configdef.String, def: "[]", imp: configdef.Low, group: "Post Processing", width: configdef.MediumWidth, display: "The field renamer regex",
 		check: aJSONArray, into: configdef.Str(func(s *settings) *string { return &s.RenameRegexp }), doc: "A JSON array of {\"regexp\",\"pattern\",\"replace\"}: in fields whose path matches regexp, pattern is replaced."},
 	{name: "document.id.strategy", typ: configdef.String, def: pkg + "processor.id.strategy.BsonOidStrategy", imp: configdef.High, group: "Id Strategies", width: configdef.MediumWidth, display: "The document id strategy",
 		check: emptyOr(aClassName), into: configdef.Str(func(s *settings) *string { return &s.IDStrategy }), doc: "What makes the _id of a document."},

@@ -4,8 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-
+	"culvert/connectors/mongodb/extjson"
 	"culvert/fault"
 )
 
@@ -128,78 +127,5 @@ func (m *fieldMapper) name(d *document, path string, ofKey bool, otherwise strin
 	case !ok:
 		return "", dataError("mongo.namespace", "Missing document path '%s': %s", path, relaxed(doc))
 	}
-	return "", dataError("mongo.namespace", "Invalid type for %s field path '%s', expected a String: %s", kindName(v.kind), path, relaxed(doc))
-}
-
-// kindName is the name in Java's BsonType.
-func kindName(kind byte) string {
-	names := map[byte]string{0x01: "DOUBLE", 0x02: "STRING", 0x03: "DOCUMENT", 0x04: "ARRAY", 0x05: "BINARY", 0x06: "UNDEFINED", 0x07: "OBJECT_ID",
-		0x08: "BOOLEAN", 0x09: "DATE_TIME", 0x0a: "NULL", 0x0b: "REGULAR_EXPRESSION", 0x0c: "DB_POINTER", 0x0d: "JAVASCRIPT", 0x0e: "SYMBOL",
-		0x0f: "JAVASCRIPT_WITH_SCOPE", 0x10: "INT32", 0x11: "TIMESTAMP", 0x12: "INT64", 0x13: "DECIMAL128", 0xff: "MIN_KEY", 0x7f: "MAX_KEY"}
-	return names[kind]
-}
-
-// relaxed is the document as Java's toJson prints it: relaxed extended JSON with
-// a blank after each colon and comma.
-func relaxed(doc []byte) string {
-	var b strings.Builder
-	relax(&b, value{typeDocument, doc})
-	return b.String()
-}
-
-func relax(b *strings.Builder, v value) {
-	switch v.kind {
-	case typeDocument, typeArray:
-		open, shut := "{", "}"
-		if v.kind == typeArray {
-			open, shut = "[", "]"
-		}
-		b.WriteString(open)
-		for at := first; ; {
-			f, ok := next(v.data, at)
-			if !ok {
-				break
-			}
-			if at != first {
-				b.WriteString(", ")
-			}
-			if v.kind == typeDocument {
-				quote(b, string(f.name))
-				b.WriteString(": ")
-			}
-			relax(b, value{f.kind, v.data[f.value:f.end]})
-			at = f.end
-		}
-		b.WriteString(shut)
-	case typeString:
-		quote(b, v.text())
-	default:
-		text, err := bson.MarshalExtJSON(bson.D{{Key: "v", Value: bson.RawValue{Type: bson.Type(v.kind), Value: v.data}}}, false, false)
-		if err != nil || len(text) < 6 {
-			b.WriteString("?")
-			return
-		}
-		s := string(text[len(`{"v":`) : len(text)-1])
-		b.WriteString(strings.ReplaceAll(strings.ReplaceAll(s, `":`, `": `), `,"`, `, "`))
-	}
-}
-
-func quote(b *strings.Builder, s string) {
-	b.WriteByte('"')
-	for _, r := range s {
-		switch r {
-		case '"', '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case '\n':
-			b.WriteString(`\n`)
-		case '\r':
-			b.WriteString(`\r`)
-		case '\t':
-			b.WriteString(`\t`)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	b.WriteByte('"')
+	return "", dataError("mongo.namespace", "Invalid type for %s field path '%s', expected a String: %s", extjson.TypeName(v.kind), path, relaxed(doc))
 }

@@ -3,14 +3,10 @@ package mongodb
 import (
 	"encoding/binary"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-
 	"culvert/data"
-	"culvert/fault"
 )
 
 // processor changes the documents of a record before they become a write.
@@ -144,9 +140,12 @@ func withoutNulls(dst, doc []byte) []byte {
 type keyProjection struct{ projector }
 
 func (p keyProjection) process(d *document) error {
+	if p.idle() {
+		return nil
+	}
 	_, ok, err := d.keyDoc()
 	if err == nil && ok {
-		d.changeKey(p.project)
+		d.changeKey(p.project, p.left)
 	}
 	return err
 }
@@ -154,196 +153,13 @@ func (p keyProjection) process(d *document) error {
 type valueProjection struct{ projector }
 
 func (p valueProjection) process(d *document) error {
+	if p.idle() {
+		return nil
+	}
 	_, ok, err := d.valueDoc()
 	if err == nil && ok {
 		d.changeValue(p.project)
+		d.leaveID(p.left)
 	}
 	return err
-}
-
-// renamer renames fields of key and value; paths begin with "key" or "value".
-type renamer struct {
-	// rename gives the new name of the field name in the document at path.
-	rename func(path, name string) (string, error)
-	active bool
-}
-
-func (p *renamer) process(d *document) error {
-	if !p.active {
-		return nil
-	}
-	run := func(path string, get func() ([]byte, bool, error), change func(func(dst, doc []byte) []byte)) error {
-		_, ok, err := get()
-		if err != nil || !ok {
-			return err
-		}
-		change(func(dst, doc []byte) []byte {
-			if err == nil {
-				dst, err = p.document(dst, doc, path)
-			}
-			return dst
-		})
-		return err
-	}
-	if err := run("key", d.keyDoc, d.changeKey); err != nil {
-		return err
-	}
-	return run("value", d.valueDoc, d.changeValue)
-}
-
-// document is Renamer.doRenaming: renamed fields move to the end; a new name that
-// is taken drops the renamed field.
-func (p *renamer) document(dst, doc []byte, path string) ([]byte, error) {
-	dst, start := openDocument(dst)
-	type moved struct {
-		name string
-		v    value
-	}
-	var end []moved
-	for at := first; ; {
-		f, ok := next(doc, at)
-		if !ok {
-			break
-		}
-		at = f.end
-		name := string(f.name)
-		to, err := p.rename(path, name)
-		if err != nil {
-			return dst, err
-		}
-		v := value{f.kind, doc[f.value:f.end]}
-		if f.kind == typeDocument {
-			inner, err := p.document(nil, v.data, path+"."+to)
-			if err != nil {
-				return dst, err
-			}
-			v.data = inner
-		}
-		if to == name {
-			dst = appendField(dst, name, v)
-			continue
-		}
-		if _, taken := find(doc, to); taken {
-			continue
-		}
-		taken := false
-		for _, m := range end {
-			taken = taken || m.name == to
-		}
-		if !taken {
-			end = append(end, moved{to, v})
-		}
-	}
-	for _, m := range end {
-		dst = appendField(dst, m.name, m.v)
-	}
-	return closeDocument(dst, start), nil
-}
-
-func newRenameByMapping(t *topicConfig) (processor, error) {
-	docs, err := jsonArray(t.RenameMapping)
-	if err != nil {
-		return nil, err
-	}
-	names := map[string]string{}
-	for _, doc := range docs {
-		from, hasFrom := doc.Lookup("oldName").StringValueOK()
-		to, hasTo := doc.Lookup("newName").StringValueOK()
-		if !hasFrom && !hasTo {
-			return nil, &classError{keyRenameMapping, t.RenameMapping, "Both oldName and newName must be mapped"}
-		}
-		if hasTo {
-			names[from] = to
-		}
-	}
-	return &renamer{active: len(names) > 0, rename: func(path, name string) (string, error) {
-		if to, ok := names[path+"."+name]; ok {
-			return to, nil
-		}
-		return name, nil
-	}}, nil
-}
-
-// regexRule is one rule of RenameByRegExp. Java compiles a rule when a field is
-// renamed: err is what it says then.
-type regexRule struct {
-	path, pattern *regexp.Regexp
-	replace       string
-	err           error
-}
-
-func newRenameByRegExp(t *topicConfig) (processor, error) {
-	docs, err := jsonArray(t.RenameRegexp)
-	if err != nil {
-		return nil, err
-	}
-	rules := make([]regexRule, len(docs))
-	for i, doc := range docs {
-		rules[i] = newRegexRule(doc)
-	}
-	return &renamer{active: len(rules) > 0, rename: func(path, name string) (string, error) {
-		full := path + "." + name
-		for i := range rules {
-			r := &rules[i]
-			if r.err != nil {
-				return "", r.err
-			}
-			if r.path.MatchString(full) {
-				name = r.pattern.ReplaceAllString(name, r.replace)
-			}
-		}
-		return name, nil
-	}}, nil
-}
-
-func newRegexRule(doc bson.Raw) regexRule {
-	var r regexRule
-	fail := func(class, text string) regexRule {
-		r.err = fault.New(fault.Record, "mongo.rename", "%s", text).WithJava(class).WithField("field.renamer.regexp")
-		return r
-	}
-	var texts [3]string
-	for i, name := range []string{"regexp", "pattern", "replace"} {
-		s, ok := doc.Lookup(name).StringValueOK()
-		if !ok {
-			return fail("java.lang.NullPointerException", fmt.Sprintf("a rule of field.renamer.regexp has no %q", name))
-		}
-		texts[i] = s
-	}
-	var err error
-	for i, to := range []**regexp.Regexp{&r.path, &r.pattern} {
-		text := texts[i]
-		if i == 0 {
-			text = "^(?:" + text + ")$"
-		}
-		if *to, err = regexp.Compile(text); err != nil {
-			if java := compileError(texts[i]); java != nil {
-				err = java
-			}
-			return fail("java.util.regex.PatternSyntaxException", err.Error())
-		}
-	}
-	r.replace = goReplacement(texts[2])
-	return r
-}
-
-// goReplacement turns Java's replacement ($1, ${name}, \$) into Go's (${1}, $$).
-func goReplacement(java string) string {
-	var b strings.Builder
-	for i := 0; i < len(java); i++ {
-		switch c := java[i]; {
-		case c == '\\' && i+1 < len(java):
-			i++
-			if java[i] == '$' {
-				b.WriteByte('$')
-			}
-			b.WriteByte(java[i])
-		case c == '$' && i+1 < len(java) && java[i+1] >= '0' && java[i+1] <= '9':
-			i++
-			b.WriteString("${" + java[i:i+1] + "}")
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
 }

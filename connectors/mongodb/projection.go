@@ -9,6 +9,11 @@ import (
 type projector interface {
 	// project appends the projected document to dst.
 	project(dst, doc []byte) []byte
+	// idle reports whether nothing is to be done: then nobody looks at the document.
+	idle() bool
+	// left is what becomes of a document in a field that was left out, where something
+	// else holds it too.
+	left(v value) value
 }
 
 const (
@@ -64,8 +69,23 @@ func newAllowList(list string) *allowList {
 	return p
 }
 
+func (p *allowList) idle() bool { return p.paths[anyLevel] }
+
+// left is an empty document: Java goes on in what it has left out, and finds nothing
+// there that the list names.
+func (p *allowList) left(v value) value {
+	nothing := func(dst, _ []byte) []byte { return append(dst, emptyDocument...) }
+	switch v.kind {
+	case typeDocument:
+		v.data = emptyDocument
+	case typeArray:
+		v.data = eachDocument(nil, v.data, nothing)
+	}
+	return v
+}
+
 func (p *allowList) project(dst, doc []byte) []byte {
-	if p.paths[anyLevel] {
+	if p.idle() {
 		return append(dst, doc...)
 	}
 	p.path = p.path[:0]
@@ -136,6 +156,9 @@ func (p *allowList) allows() bool {
 		}
 	}
 	parts := strings.Split(key, ".")
+	for len(parts) > 1 && parts[len(parts)-1] == "" { // as Java's split
+		parts = parts[:len(parts)-1]
+	}
 	return p.matches(parts, 0, make([]string, len(parts)))
 }
 
@@ -156,6 +179,10 @@ func (p *allowList) matches(parts []string, i int, pattern []string) bool {
 type blockList struct{ fields []string }
 
 func newBlockList(list string) *blockList { return &blockList{fieldList(list)} }
+
+func (p *blockList) idle() bool { return len(p.fields) == 0 }
+
+func (p *blockList) left(v value) value { return v }
 
 func (p *blockList) project(dst, doc []byte) []byte {
 	for i, f := range p.fields {

@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -36,13 +37,23 @@ type document struct {
 
 	now time.Time // of the batch; zero: not asked for
 
-	ownID   bool // the _id was made up, not taken from the record
-	idIsKey bool // the _id is the key document: what changes the key changes it
+	ownID  bool // the _id was made up, not taken from the record
+	shared sharing
 
 	keyBuf, valBuf, swap []byte
 	mem                  []byte // scratch
 	need                 int    // how much scratch would have done for an earlier record
 }
+
+// sharing says what of the key the value's _id is: in Java they are one object, so that
+// what changes the one changes the other.
+type sharing uint8
+
+const (
+	sharedNone sharing = iota
+	sharedKey          // the key document
+	sharedID           // the key's _id
+)
 
 // side is the key or the value of a record as a document.
 type side struct {
@@ -54,7 +65,7 @@ type side struct {
 func (d *document) reset(r *data.Record, a *data.Arena) {
 	d.rec, d.arena = r, a
 	d.key, d.val = side{}, side{}
-	d.ownID, d.idIsKey, d.looked = false, false, false
+	d.ownID, d.shared, d.looked = false, sharedNone, false
 	if d.mem == nil || d.need > cap(d.mem) {
 		d.mem = make([]byte, 0, max(d.need, 512))
 	}
@@ -122,6 +133,25 @@ func (d *document) changeValue(do func(dst, doc []byte) []byte) {
 	out := do(d.swap[:0], d.val.doc)
 	d.swap, d.valBuf, d.val.doc = d.valBuf, out, out
 	d.looked = false
+	if d.shared != sharedNone {
+		d.shareValue()
+	}
+}
+
+// shareValue changes the key as the value's _id was changed.
+func (d *document) shareValue() {
+	id, ok := d.valueID()
+	switch v := (value{id.kind, d.val.doc[id.value:id.end]}); {
+	case !ok: // leaveID
+	case d.shared == sharedKey && id.kind == typeDocument:
+		d.keyBuf = append(d.keyBuf[:0], v.data...)
+		d.key.doc = d.keyBuf
+	case d.shared == sharedID:
+		if f, has := find(d.key.doc, idField); has && f.kind == id.kind {
+			out := withField(d.swap[:0], d.key.doc, idField, v)
+			d.swap, d.keyBuf, d.key.doc = d.keyBuf, out, out
+		}
+	}
 }
 
 // valueID is the _id of the value document, which is looked for once.
@@ -133,13 +163,44 @@ func (d *document) valueID() (field, bool) {
 	return d.own, d.hasOwn
 }
 
-// changeKey replaces the key document, and the _id that is the key document.
-func (d *document) changeKey(do func(dst, doc []byte) []byte) {
+// leaveID ends the sharing of an _id that the value does not have any more: left is what
+// became of it in the key.
+func (d *document) leaveID(left func(value) value) {
+	if d.shared == sharedNone {
+		return
+	}
+	if _, ok := d.valueID(); ok {
+		return
+	}
+	if d.shared == sharedKey {
+		d.keyBuf = append(d.keyBuf[:0], left(documentValue(bytes.Clone(d.key.doc))).data...)
+		d.key.doc = d.keyBuf
+	}
+	d.shared = sharedNone
+}
+
+// changeKey replaces the key document, and the _id that shares it. left is what becomes
+// of an _id that the key does not have any more.
+func (d *document) changeKey(do func(dst, doc []byte) []byte, left func(value) value) {
 	out := do(d.swap[:0], d.key.doc)
 	d.swap, d.keyBuf, d.key.doc = d.keyBuf, out, out
-	if d.idIsKey && d.val.doc != nil {
-		d.changeValue(func(dst, doc []byte) []byte { return withField(dst, doc, idField, documentValue(out)) })
+	if d.shared == sharedNone || d.val.doc == nil {
+		return
 	}
+	own, ok := d.valueID()
+	if !ok {
+		return
+	}
+	id := documentValue(out)
+	if d.shared == sharedID {
+		f, ok := find(out, idField)
+		if id = (value{f.kind, out[f.value:f.end]}); !ok {
+			id = left(value{own.kind, bytes.Clone(d.val.doc[own.value:own.end])})
+		}
+	}
+	val := withField(d.swap[:0], d.val.doc, idField, id)
+	d.swap, d.valBuf, d.val.doc = d.valBuf, val, val
+	d.looked = false
 }
 
 // clock is the time of the batch: to read it for each record would cost more than to
@@ -177,13 +238,14 @@ func (d *document) describe() string {
 	}
 	key, keySchema := part(&r.Key)
 	val, valSchema := part(&r.Value)
-	ts := "null"
+	ts, kind := "null", "NoTimestampType"
 	if r.Timestamp != data.NoTimestamp {
+		kind = "CreateTime"
 		ts = fmt.Sprint(r.Timestamp)
 	}
-	return fmt.Sprintf("SinkRecord{kafkaOffset=%d, timestampType=CreateTime, originalTopic=%s, originalKafkaPartition=%d, originalKafkaOffset=%d} "+
+	return fmt.Sprintf("SinkRecord{kafkaOffset=%d, timestampType=%s, originalTopic=%s, originalKafkaPartition=%d, originalKafkaOffset=%d} "+
 		"ConnectRecord{topic='%s', kafkaPartition=%d, key=%s, keySchema=%s, value=%s, valueSchema=%s, timestamp=%s, headers=ConnectHeaders(headers=)}",
-		r.Offset, r.Topic, r.Partition, r.Offset, r.Topic, r.Partition, key, keySchema, val, valSchema, ts)
+		r.Offset, kind, r.Topic, r.Partition, r.Offset, r.Topic, r.Partition, key, keySchema, val, valSchema, ts)
 }
 
 func schemaText(s *data.Schema) string {

@@ -3,13 +3,13 @@ package mongodb
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"sort"
 	"strconv"
 	"strings"
 
 	"culvert/configdef"
 	"culvert/fault"
+	"culvert/transforms/regex"
 )
 
 // settings is the configuration of a task, or of one of its topics with the
@@ -308,7 +308,7 @@ func sortedKeys(props map[string]string) []string {
 type config struct {
 	settings
 	props  map[string]string
-	regex  *regexp.Regexp // nil for a list of topics, and for what only Java can compile
+	regex  *regex.Pattern // nil for a list of topics
 	topics map[string]*topicConfig
 }
 
@@ -332,10 +332,10 @@ func newConfig(props map[string]string) (*config, error) {
 		return nil, configFault(overrideText(keys[0], props[keys[0]]), keys[0])
 	}
 	if s.TopicsRegex != "" {
-		c.regex, _ = regexp.Compile("^(?:" + s.TopicsRegex + ")$") // nil: only Java's
+		c.regex, _ = regex.Compile(s.TopicsRegex) // it was compiled when it was checked
 	}
 	for _, t := range topicsToCheck(&s, props) {
-		if s.TopicsRegex != "" && (c.regex == nil || !c.regex.MatchString(t)) {
+		if s.TopicsRegex != "" && !c.expects(t) {
 			continue
 		}
 		if _, err := c.topic(t); err != nil {
@@ -396,6 +396,12 @@ func (c *config) topic(name string) (*topicConfig, error) {
 	return t, nil
 }
 
+// expects reports whether topics.regex matches the topic.
+func (c *config) expects(topic string) bool {
+	ok, err := c.regex.Matches(topic)
+	return ok && err == nil
+}
+
 // known reports whether records of the topic are expected: Java's connector fails
 // on others.
 func (c *config) known(topic string) error {
@@ -407,7 +413,7 @@ func (c *config) known(topic string) error {
 		}
 		return configFault(fmt.Sprintf("Unknown topic: %s, must be one of: [%s]", topic, strings.Join(c.Topics, ", ")), keyTopics)
 	}
-	if c.regex != nil && !c.regex.MatchString(topic) {
+	if c.regex != nil && !c.expects(topic) {
 		return configFault(fmt.Sprintf("Unknown topic: %s, does not match: %s", topic, c.TopicsRegex), keyTopicsRegex)
 	}
 	return nil

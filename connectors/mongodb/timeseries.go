@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/big"
 	"slices"
 	"strings"
 
@@ -53,7 +52,7 @@ func (p *timeConverter) process(d *document) error {
 }
 
 // millis is the time that a value stands for: BsonNumber.longValue, or what the
-// pattern makes of a text.
+// pattern makes of a text. A decimal is no number for BsonValue.asNumber.
 func (p *timeConverter) millis(v value) (int64, bool) {
 	switch v.kind {
 	case typeInt32:
@@ -62,8 +61,6 @@ func (p *timeConverter) millis(v value) (int64, bool) {
 		return int64(binary.LittleEndian.Uint64(v.data)), true
 	case typeDouble:
 		return javaLong(math.Float64frombits(binary.LittleEndian.Uint64(v.data))), true
-	case typeDecimal:
-		return decimalLong(v.data)
 	case typeString:
 		return p.format.Parse(v.text())
 	}
@@ -81,29 +78,6 @@ func javaLong(f float64) int64 {
 		return math.MinInt64
 	}
 	return int64(f)
-}
-
-// decimalLong is Decimal128.longValue: the low 64 bits of the whole part, where it
-// is a number.
-func decimalLong(data []byte) (int64, bool) {
-	d := bson.NewDecimal128(binary.LittleEndian.Uint64(data[8:]), binary.LittleEndian.Uint64(data))
-	n, exp, err := d.BigInt()
-	if err != nil {
-		return 0, false
-	}
-	return wholePart(n, exp), true
-}
-
-// wholePart is n·10^exp without its fraction, cut to 64 bits.
-func wholePart(n *big.Int, exp int) int64 {
-	ten := big.NewInt(10)
-	if exp >= 0 {
-		n.Mul(n, new(big.Int).Exp(ten, big.NewInt(int64(exp)), nil))
-	} else {
-		n.Quo(n, new(big.Int).Exp(ten, big.NewInt(int64(-exp)), nil))
-	}
-	low := new(big.Int).And(n, new(big.Int).SetUint64(math.MaxUint64)).Uint64()
-	return int64(low)
 }
 
 // prepare makes sure that the namespace of a time series is one, once.

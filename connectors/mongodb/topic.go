@@ -27,6 +27,9 @@ type topicConfig struct {
 type classError struct{ key, value, reason string }
 
 func (e *classError) Error() string {
+	if e.reason == "" {
+		return fmt.Sprintf("Invalid value %s for configuration %s", e.value, e.key)
+	}
 	return fmt.Sprintf("Invalid value %s for configuration %s: %s", e.value, e.key, e.reason)
 }
 

@@ -3,8 +3,6 @@ package mongodb
 import (
 	"errors"
 	"fmt"
-	"regexp"
-	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode"
@@ -13,6 +11,7 @@ import (
 
 	"culvert/configdef"
 	"culvert/connectors/mongodb/extjson"
+	"culvert/transforms/regex"
 )
 
 // validator is a check with the text by which Java's definition prints it.
@@ -111,32 +110,12 @@ func checkClasses(v configdef.Parsed) error {
 	return nil
 }
 
-// checkRegex accepts what Go can compile and what only Java can (look-around,
-// possessive quantifiers, its own escapes): the runtime matches the topics.
+// checkRegex accepts what Java compiles.
 func checkRegex(v configdef.Parsed) error {
-	if err := compileError(v.Text); err != nil {
+	if _, err := regex.Compile(v.Text); err != nil {
 		return fmt.Errorf("Invalid regex: %w", err)
 	}
 	return nil
-}
-
-// compileError is nil for a pattern that Java accepts as far as Go can tell, else
-// an error in the words of java.util.regex where they are known.
-func compileError(pattern string) error {
-	_, err := regexp.Compile(pattern)
-	var s *syntax.Error
-	if !errors.As(err, &s) {
-		return nil
-	}
-	switch s.Code {
-	case syntax.ErrInvalidPerlOp, syntax.ErrInvalidEscape, syntax.ErrInvalidCharRange, syntax.ErrInvalidRepeatOp, syntax.ErrInvalidNamedCapture:
-		return nil
-	case syntax.ErrMissingParen:
-		return fmt.Errorf("Unclosed group near index %d\n%s", len([]rune(pattern)), pattern)
-	case syntax.ErrMissingBracket:
-		return fmt.Errorf("Unclosed character class near index %d\n%s", len([]rune(pattern))-1, pattern)
-	}
-	return fmt.Errorf("%s near %q\n%s", s.Code, s.Expr, pattern)
 }
 
 // jsonArray reads an array of documents in the driver's JSON. The second attempt

@@ -365,6 +365,23 @@ func (s *deleteTombstone) build(d *document, w *models) error {
 	return nil
 }
 
+// plan finds the namespace of a record and builds its write. Where failures are tolerated
+// Java goes on without a namespace, and reports what fails then.
+func (t *topicConfig) plan(d *document, w *models) (namespace, error) {
+	ns, err := t.mapper.namespace(d)
+	if err != nil && (t.tolerance() == "none" || isDecode(err) || fault.Is(err, fault.Retry)) {
+		return ns, err
+	}
+	had, off := len(w.list), len(w.buf)
+	if modelErr := t.model(d, w); modelErr != nil {
+		return ns, modelErr
+	}
+	if err != nil {
+		w.list, w.buf = w.list[:had], w.buf[:off]
+	}
+	return ns, err
+}
+
 // model builds the write of a record: post processors, then the strategy
 // (MongoProcessedSinkRecordData, WriteModelStrategyHelper). On an error the
 // buffer is as it was.

@@ -2,6 +2,7 @@ package bson
 
 import (
 	"bytes"
+	"slices"
 
 	"culvert/data"
 	"culvert/data/values"
@@ -16,7 +17,11 @@ func Append(dst []byte, v data.Value, s *data.Schema) ([]byte, error) {
 	case data.Struct:
 		out, err = appendStruct(dst, v, s, 0)
 	case data.Map:
-		// A map at the top goes to the driver's codec, which knows no defaults (MapRecordConverter).
+		// A map at the top goes to the driver's codec, which knows no defaults and no
+		// structs (MapRecordConverter).
+		if s != nil && holdsStruct(v) {
+			return dst, dataError("Can't find a codec for class %s.", values.Class(data.Struct)).WithJava("org.bson.codecs.configuration.CodecConfigurationException")
+		}
 		out, err = appendPairs(dst, v, s, nil, 0)
 	default:
 		err = dataError("No converter present due to unexpected object type: %s", values.Class(v.Kind()))
@@ -25,6 +30,17 @@ func Append(dst []byte, v data.Value, s *data.Schema) ([]byte, error) {
 		return dst, err
 	}
 	return out, nil
+}
+
+// holdsStruct reports whether a map or an array has a struct in it.
+func holdsStruct(v data.Value) bool {
+	switch v.Kind() {
+	case data.Struct:
+		return true
+	case data.Map, data.Array:
+		return slices.ContainsFunc(v.Elems(), holdsStruct)
+	}
+	return false
 }
 
 func tooDeep() error { return dataError("The value is nested deeper than %d levels", maxDepth) }

@@ -3,13 +3,12 @@ package changestream
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
-	"github.com/dlclark/regexp2"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"culvert/connectors/mongodb"
+	"culvert/transforms/regex"
 )
 
 // mapper finds the topic of an event by its namespace: DefaultTopicMapper.
@@ -155,26 +154,15 @@ func topicMap(text string) ([]pair, error) {
 	return pairs, nil
 }
 
-// whole compiles a Java pattern that has to match all of a text. What Go cannot
-// compile, look-around for instance, a backtracking engine does.
+// whole compiles a Java pattern that has to match all of a text. A match that takes too
+// long is none.
 func whole(pattern string) (func(string) bool, error) {
-	return compile("^(?:"+pattern+")$", pattern)
+	p, err := regex.Compile(pattern)
+	return func(s string) bool { ok, err := p.Matches(s); return err == nil && ok }, err
 }
 
 // within is whole for a pattern that may match any part of a text.
-func within(pattern string) (func(string) bool, error) { return compile(pattern, pattern) }
-
-func compile(used, given string) (func(string) bool, error) {
-	if re, err := regexp.Compile(used); err == nil {
-		return re.MatchString, nil
-	}
-	if err := mongodb.Compile(given); err != nil {
-		return nil, err
-	}
-	re, err := regexp2.Compile(used, regexp2.None)
-	if err != nil {
-		return nil, err
-	}
-	re.MatchTimeout = patternTimeout
-	return func(s string) bool { ok, err := re.MatchString(s); return err == nil && ok }, nil
+func within(pattern string) (func(string) bool, error) {
+	p, err := regex.Compile(pattern)
+	return func(s string) bool { ok, err := p.Finds(s); return err == nil && ok }, err
 }

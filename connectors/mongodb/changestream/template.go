@@ -4,11 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 )
-
-// patternTimeout bounds a match by backtracking, which may take for ever.
-const patternTimeout = time.Second
 
 // template is the name of a topic with variables: {db}, {sep}, {coll}, {sep_coll},
 // {coll_sep}, {sep_coll_sep}. Texts and variables take turns, a text first.
