@@ -2,55 +2,52 @@ package kafka
 
 import (
 	"encoding/json"
-	"os"
+	"errors"
+	"fmt"
 	"strconv"
 	"testing"
 
 	"github.com/IBM/sarama"
+
+	"culvert/internal/golden"
 )
 
 // Recorded from org.apache.kafka.common.utils.Utils.murmur2 and
 // BuiltInPartitioner.partitionForKey (kafka-clients 4.3.1).
 func TestGoldenMurmur2(t *testing.T) {
-	text, err := os.ReadFile("testdata/murmur2.json")
-	if err != nil {
-		t.Fatal(err)
+	golden.RunVectors(t, "producer", "murmur2", func(f *golden.VectorFile, c *golden.VectorCase) (error, bool) {
+		if f.Name != "murmur2" {
+			return nil, false
+		}
+		return checkMurmur2(c), true
+	})
+}
+
+func checkMurmur2(c *golden.VectorCase) error {
+	var input struct{ Bytes []byte }
+	var want struct {
+		Hash       int32
+		Partitions map[string]int32
 	}
-	var golden struct {
-		Cases []struct {
-			Name   string
-			Input  struct{ Bytes []byte }
-			Output struct {
-				Hash       int32
-				Partitions map[string]int32
-			}
+	if err := errors.Join(json.Unmarshal(c.Input, &input), json.Unmarshal(c.Output, &want)); err != nil {
+		return err
+	}
+	if got := Murmur2(input.Bytes); got != want.Hash {
+		return fmt.Errorf("Murmur2 = %d, Java says %d", got, want.Hash)
+	}
+	if len(want.Partitions) == 0 {
+		return errors.New("no partitions recorded")
+	}
+	for n, partition := range want.Partitions {
+		n, err := strconv.ParseInt(n, 10, 32)
+		if err != nil {
+			return err
+		}
+		if got := PartitionFor(input.Bytes, int32(n)); got != partition {
+			return fmt.Errorf("PartitionFor(%d) = %d, Java says %d", n, got, partition)
 		}
 	}
-	if err := json.Unmarshal(text, &golden); err != nil {
-		t.Fatal(err)
-	}
-	passed := 0
-	for _, c := range golden.Cases {
-		ok := true
-		if got := Murmur2(c.Input.Bytes); got != c.Output.Hash {
-			t.Errorf("%s: Murmur2 = %d, Java says %d", c.Name, got, c.Output.Hash)
-			ok = false
-		}
-		for n, want := range c.Output.Partitions {
-			n, _ := strconv.Atoi(n)
-			if got := PartitionFor(c.Input.Bytes, int32(n)); got != want {
-				t.Errorf("%s: PartitionFor(%d) = %d, Java says %d", c.Name, n, got, want)
-				ok = false
-			}
-		}
-		if ok {
-			passed++
-		}
-	}
-	t.Logf("golden producer %d/%d", passed, len(golden.Cases))
-	if len(golden.Cases) == 0 {
-		t.Fatal("no golden cases")
-	}
+	return nil
 }
 
 // sarama's hash partitioner is the origin of the FNV-1a rule.

@@ -26,9 +26,9 @@ import (
 	"culvert/data"
 )
 
-// golden is a line of testdata/recordbatches.jsonl: record batches that Java has made,
+// recorded is a line of testdata/recordbatches.jsonl: record batches that Java has made,
 // and what Java reads in them.
-type golden struct {
+type recorded struct {
 	Name    string
 	Bytes   []byte
 	Count   int
@@ -39,7 +39,7 @@ type golden struct {
 	}
 }
 
-func goldens(t testing.TB) (all []golden) {
+func goldens(t testing.TB) (all []recorded) {
 	f, err := os.Open("testdata/recordbatches.jsonl")
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func goldens(t testing.TB) (all []golden) {
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var g golden
+		var g recorded
 		if err := json.Unmarshal(lines.Bytes(), &g); err != nil {
 			t.Fatal(err)
 		}
@@ -61,12 +61,12 @@ func goldens(t testing.TB) (all []golden) {
 }
 
 // old says that the formats before 2 are in it, which sarama reads.
-func (g *golden) old() bool {
+func (g *recorded) old() bool {
 	return strings.HasPrefix(g.Name, "format 0") || strings.HasPrefix(g.Name, "format 1")
 }
 
 // aborted is the one aborted transaction in the goldens.
-func (g *golden) aborted() []abortedTxn {
+func (g *recorded) aborted() []abortedTxn {
 	if g.Name == "transactions" {
 		return []abortedTxn{{producer: 7, first: 0}}
 	}
