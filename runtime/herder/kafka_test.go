@@ -106,6 +106,24 @@ func (k *kafkaNode) leads(ctx context.Context, t *testing.T) {
 	}
 }
 
+// says waits until a task has said that it is in a state: it says so after it was started.
+func (k *kafkaNode) says(ctx context.Context, t *testing.T, connector string, task int, state string) store.Status {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		s, err := k.TaskStatus(connector, task)
+		if err == nil && s.State == state {
+			return s
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("worker %s: %s-%d is %v, %v, want %s", k.id, connector, task, s, err, state)
+		}
+	}
+}
+
 func TestOnKafka(t *testing.T) {
 	c, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
@@ -157,12 +175,8 @@ func TestOnKafka(t *testing.T) {
 	if got, _ := a.Connector("c"); got.Target != store.Paused {
 		t.Errorf("target %s", got.Target)
 	}
-	a.statuses.flush(ctx)
-	if err := a.s.Statuses.Sync(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if s, err := a.TaskStatus("c", 1); err != nil || s.State != store.StatePaused || s.WorkerID != "a:1" || s.Generation < 5 {
-		t.Errorf("status %v %v", s, err)
+	if s := a.says(ctx, t, "c", 1, store.StatePaused); s.WorkerID != "a:1" || s.Generation < 5 {
+		t.Errorf("status %v", s)
 	}
 	if err := a.close(); err != nil {
 		t.Fatal(err)
