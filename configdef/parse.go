@@ -256,7 +256,7 @@ func asciiDigits(s string) string {
 	}, s)
 }
 
-// ParseDouble is Double.ParseDouble: a suffix d or f is taken, names of special
+// ParseDouble is Java's Double.parseDouble: a suffix d or f is taken, names of special
 // values have one spelling.
 func ParseDouble(s string) (float64, bool) {
 	body := strings.TrimLeft(s, "+-")

@@ -87,7 +87,8 @@ type Client struct {
 	preference *readpref.ReadPref
 	hosts      string
 	// Ran is told of each command, with how long it took and what became of it; nil:
-	// nobody counts. Those that nobody waits for any more are left out. It is set before the first command, and called by whoever runs one.
+	// nobody counts. Those that nobody waits for any more are left out. It is set before
+	// the first command, and called by whoever runs one.
 	Ran func(command string, took time.Duration, err error)
 }
 

@@ -130,9 +130,7 @@ func (d *document) hasKey() bool {
 
 // changeValue replaces the value document by what do makes of it.
 func (d *document) changeValue(do func(dst, doc []byte) []byte) {
-	out := do(d.swap[:0], d.val.doc)
-	d.swap, d.valBuf, d.val.doc = d.valBuf, out, out
-	d.looked = false
+	d.swapValue(do(d.swap[:0], d.val.doc))
 	if d.shared != sharedNone {
 		d.shareValue()
 	}
@@ -148,8 +146,7 @@ func (d *document) shareValue() {
 		d.key.doc = d.keyBuf
 	case d.shared == sharedID:
 		if f, has := find(d.key.doc, idField); has && f.kind == id.kind {
-			out := withField(d.swap[:0], d.key.doc, idField, v)
-			d.swap, d.keyBuf, d.key.doc = d.keyBuf, out, out
+			d.swapKey(withField(d.swap[:0], d.key.doc, idField, v))
 		}
 	}
 }
@@ -183,7 +180,7 @@ func (d *document) leaveID(left func(value) value) {
 // of an _id that the key does not have any more.
 func (d *document) changeKey(do func(dst, doc []byte) []byte, left func(value) value) {
 	out := do(d.swap[:0], d.key.doc)
-	d.swap, d.keyBuf, d.key.doc = d.keyBuf, out, out
+	d.swapKey(out)
 	if d.shared == sharedNone || d.val.doc == nil {
 		return
 	}
@@ -198,8 +195,14 @@ func (d *document) changeKey(do func(dst, doc []byte) []byte, left func(value) v
 			id = left(value{own.kind, bytes.Clone(d.val.doc[own.value:own.end])})
 		}
 	}
-	val := withField(d.swap[:0], d.val.doc, idField, id)
-	d.swap, d.valBuf, d.val.doc = d.valBuf, val, val
+	d.swapValue(withField(d.swap[:0], d.val.doc, idField, id))
+}
+
+// swapKey makes out, which was written into swap, the key document; swapValue the value's.
+func (d *document) swapKey(out []byte) { d.swap, d.keyBuf, d.key.doc = d.keyBuf, out, out }
+
+func (d *document) swapValue(out []byte) {
+	d.swap, d.valBuf, d.val.doc = d.valBuf, out, out
 	d.looked = false
 }
 

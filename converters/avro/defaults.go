@@ -86,7 +86,7 @@ func (n *Node) takes(raw json.RawMessage) bool {
 func (n *Node) fits(v any) bool {
 	switch v := v.(type) {
 	case nil:
-		return n.Type == Null || n.Type == Union && slices.ContainsFunc(n.Branches, func(b *Node) bool { return b.Type == Null })
+		return n.anyOf(Null)
 	case bool:
 		return n.anyOf(Boolean)
 	case json.Number:

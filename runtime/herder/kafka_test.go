@@ -95,33 +95,36 @@ func (k *kafkaNode) expect(ctx context.Context, t *testing.T, calls ...string) {
 // leads waits until the worker leads.
 func (k *kafkaNode) leads(ctx context.Context, t *testing.T) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for k.Lead() != nil {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("worker %s does not lead: %v", k.id, k.Lead())
-		}
+	if !until(ctx, func() bool { return k.Lead() == nil }) {
+		t.Fatalf("worker %s does not lead: %v", k.id, k.Lead())
 	}
 }
 
-// says waits until a task has said that it is in a state: it says so after it was started.
-func (k *kafkaNode) says(ctx context.Context, t *testing.T, connector string, task int, state string) store.Status {
-	t.Helper()
+// until asks again and again; it reports whether ok came true before ctx ended.
+func until(ctx context.Context, ok func() bool) bool {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		s, err := k.TaskStatus(connector, task)
-		if err == nil && s.State == state {
-			return s
-		}
+	for !ok() {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("worker %s: %s-%d is %v, %v, want %s", k.id, connector, task, s, err, state)
+			return false
 		}
 	}
+	return true
+}
+
+// says waits until a task has said that it is in a state: it says so after it was started.
+func (k *kafkaNode) says(ctx context.Context, t *testing.T, connector string, task int, state string) (s store.Status) {
+	t.Helper()
+	var err error
+	if !until(ctx, func() bool {
+		s, err = k.TaskStatus(connector, task)
+		return err == nil && s.State == state
+	}) {
+		t.Fatalf("worker %s: %s-%d is %v, %v, want %s", k.id, connector, task, s, err, state)
+	}
+	return s
 }
 
 func TestOnKafka(t *testing.T) {

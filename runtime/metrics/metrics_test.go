@@ -424,13 +424,20 @@ func TestMongoSink(t *testing.T) {
 	task.Worked(&w)
 	task.Worked(&w)
 	got := scraped(t, nil, Scrape{Connectors: sinks})
-	for name, want := range map[string]string{
+	ownRows(t, got, group, of, 4+5*7, map[string]string{
 		"records": "14", "records_successful": "10", "records_failed": "4", "latest_kafka_time_difference_ms": "-3", "in_task_put": "0",
 		"batch_writes_failed": "8", "batch_writes_failed_duration_ms": "40028", "batch_writes_failed_duration_over_1_ms": "6",
 		"batch_writes_failed_duration_over_10_ms": "4", "batch_writes_failed_duration_over_100_ms": "2", "batch_writes_failed_duration_over_10000_ms": "2",
-	} {
-		if got[group+name+of] != want {
-			t.Errorf("%s is %q, want %s", name, got[group+name+of], want)
+	})
+}
+
+// ownRows checks what was scraped of a connector's own metrics, and how many rows of
+// them there are, for all tasks together.
+func ownRows(t *testing.T, got map[string]string, group, labels string, rows int, want map[string]string) {
+	t.Helper()
+	for name, value := range want {
+		if got[group+name+labels] != value {
+			t.Errorf("%s is %q, want %s", name, got[group+name+labels], value)
 		}
 	}
 	n := 0
@@ -439,7 +446,7 @@ func TestMongoSink(t *testing.T) {
 			n++
 		}
 	}
-	if n != 4+5*7 {
+	if n != rows {
 		t.Errorf("%d rows", n)
 	}
 }
@@ -465,25 +472,12 @@ func TestMongoSource(t *testing.T) {
 	task.Polled(&w)
 	task.Polled(&w)
 	got := scraped(t, nil, Scrape{Connectors: sources})
-	for name, want := range map[string]string{
+	ownRows(t, got, group, of, 5+6*7, map[string]string{
 		"records": "10", "records_filtered": "3", "records_acknowledged": "5", "mongodb_bytes_read": "200", "latest_mongodb_time_difference_secs": "3",
 		"in_task_poll": "2", "in_connect_framework": "2", "initial_commands_successful": "6", "initial_commands_successful_duration_ms": "120",
 		"initial_commands_successful_duration_over_10_ms": "6", "initial_commands_successful_duration_over_100_ms": "0", "initial_commands_failed": "2",
 		"getmore_commands_successful": "4", "getmore_commands_failed": "2",
-	} {
-		if got[group+name+of] != want {
-			t.Errorf("%s is %q, want %s", name, got[group+name+of], want)
-		}
-	}
-	n := 0
-	for line := range got {
-		if strings.HasPrefix(line, group) {
-			n++
-		}
-	}
-	if n != 5+6*7 {
-		t.Errorf("%d rows", n)
-	}
+	})
 	if left := task.active.Load(); left != 2 {
 		t.Errorf("%d records are under way", left)
 	}

@@ -150,8 +150,8 @@ func (t *caster) apply(r *data.Record, a *data.Arena) error {
 			return err
 		}
 	}
-	if missing < len(out) {
-		return nullRefused(&p.schema.Fields[missing])
+	if err := refusedOf(p.schema.Fields, missing); err != nil {
+		return err
 	}
 	c.Set(data.OfStruct(out), p.schema)
 	return nil
@@ -180,19 +180,16 @@ func (t *caster) schemaless(c *data.Cell, v data.Value, a *data.Arena) error {
 	return nil
 }
 
-// firstError is the error that Java comes to first, of the fields of a map: it has
-// them in a HashMap.
+// firstError is the error of the fields of a map: Java has them in a HashMap.
 func (t *caster) firstError(v data.Value) error {
 	to, names := make(map[string]data.Kind, len(t.casts)), make([]string, len(t.casts))
 	for i, f := range t.casts {
 		to[f.field], names[i] = f.to, f.field
 	}
-	for _, name := range configdef.JavaOrder(names) {
-		if _, err := castValue(lookup(v, name), nil, to[name], nil); err != nil {
-			return err
-		}
-	}
-	return nil // one of them has failed before
+	return firstError(names, func(name string) error {
+		_, err := castValue(lookup(v, name), nil, to[name], nil)
+		return err
+	})
 }
 
 func (t *caster) plan(s *data.Schema) (*castPlan, error) {

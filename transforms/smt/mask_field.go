@@ -98,23 +98,15 @@ func (t *maskField) schemaless(c *data.Cell, v data.Value, a *data.Arena) error 
 	for _, name := range t.fields {
 		m, err := t.masked(lookup(v, name))
 		if err != nil {
-			return t.firstError(v)
+			return firstError(t.fields, func(name string) error { // Java has them in a HashSet
+				_, err := t.masked(lookup(v, name))
+				return err
+			})
 		}
 		pairs = putPair(pairs, name, m)
 	}
 	c.Set(data.OfMap(pairs), nil)
 	return nil
-}
-
-// firstError is the error that Java comes to first, of the fields of a map: it has
-// their names in a HashSet.
-func (t *maskField) firstError(v data.Value) error {
-	for _, name := range configdef.JavaOrder(t.fields) {
-		if _, err := t.masked(lookup(v, name)); err != nil {
-			return err
-		}
-	}
-	return nil // one of them has failed before
 }
 
 func (t *maskField) plan(s *data.Schema) (*maskPlan, error) {

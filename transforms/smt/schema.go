@@ -1,6 +1,7 @@
 package smt
 
 import (
+	"culvert/configdef"
 	"culvert/data"
 )
 
@@ -148,9 +149,23 @@ func (c *copied) filled(dst []data.Value) (missing int) {
 }
 
 // refused is the error of the field that filled has told.
-func (c *copied) refused(missing int) error {
-	if missing < len(c.fields) {
-		return nullRefused(&c.fields[missing])
+func (c *copied) refused(missing int) error { return refusedOf(c.fields, missing) }
+
+// refusedOf is refused by another schema, which the values have by then.
+func refusedOf(fields []data.Field, missing int) error {
+	if missing < len(fields) {
+		return nullRefused(&fields[missing])
+	}
+	return nil
+}
+
+// firstError is the error that Java comes to first where it has names in a hash table.
+// One of them has failed before.
+func firstError(names []string, try func(name string) error) error {
+	for _, name := range configdef.JavaOrder(names) {
+		if err := try(name); err != nil {
+			return err
+		}
 	}
 	return nil
 }

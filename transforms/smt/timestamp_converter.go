@@ -135,8 +135,8 @@ func (t *timestampConverter) converted(p *timePlan, v data.Value, a *data.Arena)
 			return v, err
 		}
 	}
-	if missing < len(out) {
-		return v, nullRefused(&p.schema.Fields[missing])
+	if err := refusedOf(p.schema.Fields, missing); err != nil {
+		return v, err
 	}
 	return data.OfStruct(out), nil
 }

@@ -182,13 +182,7 @@ func TestCopyOutage(t *testing.T) {
 			if len(seen) != 2000 {
 				t.Errorf("%d documents of 2000", len(seen))
 			}
-			last := ""
-			for len(b.waiting) > 0 {
-				last = <-b.waiting
-			}
-			if last != "" {
-				t.Errorf("the status still says %q", last)
-			}
+			b.waitsNoMore(t)
 		})
 	}
 }

@@ -182,34 +182,29 @@ func startupKeys() []configdef.Key[settings] {
 		configdef.Str(func(s *settings) *string { return &s.StartupMode })), modeLatest, modeTimestamp, modeCopy)))
 	mode.Dependents = []string{"startup.mode.timestamp.start.at.operation.time", "startup.mode.copy.existing.max.threads", "startup.mode.copy.existing.queue.size",
 		"startup.mode.copy.existing.pipeline", "startup.mode.copy.existing.namespace.regex", "startup.mode.copy.existing.allow.disk.use"}
-	copying := func(prefix, hint string, threads, queue, pipeline, regex, disk func(*settings, configdef.Parsed)) []configdef.Key[settings] {
+	copying := func(prefix, hint string, into func(field func(*settings) *override) func(*settings, configdef.Parsed)) []configdef.Key[settings] {
 		return []configdef.Key[settings]{
 			perProcessor(checked(configdef.AtLeast(1), key(prefix+"max.threads", configdef.Int, "", configdef.Medium, configdef.MediumWidth, group, "Copy existing max number of threads",
-				"How many collections are copied side by side, at most."+hint, threads))),
+				"How many collections are copied side by side, at most."+hint, into(func(s *settings) *override { return &s.CopyThreads })))),
 			checked(configdef.AtLeast(1), key(prefix+"queue.size", configdef.Int, "16000", configdef.Medium, configdef.MediumWidth, group, "Copy existing queue size",
-				"How many documents are read ahead while copying, at most, one for each collection at least. About 64 MB of them are."+hint, queue)),
+				"How many documents are read ahead while copying, at most, one for each collection at least. About 64 MB of them are."+hint, into(func(s *settings) *override { return &s.CopyQueue }))),
 			checked(jsonArray, key(prefix+"pipeline", configdef.String, "", configdef.Medium, configdef.MediumWidth, group, "Copy existing initial pipeline",
-				"Stages that copying begins with, as a JSON array."+hint, pipeline)),
+				"Stages that copying begins with, as a JSON array."+hint, into(func(s *settings) *override { return &s.CopyPipeline }))),
 			checked(mongodb.EmptyOr(mongodb.Regex()), key(prefix+"namespace.regex", configdef.String, "", configdef.Medium, configdef.MediumWidth, group, "Copy existing namespace regex",
-				"A regular expression for the namespaces, database.collection, that are copied."+hint, regex)),
+				"A regular expression for the namespaces, database.collection, that are copied."+hint, into(func(s *settings) *override { return &s.CopyRegex }))),
 			key(prefix+"allow.disk.use", configdef.Boolean, "true", configdef.Medium, configdef.MediumWidth, group, "Copy existing allow disk use with the copying aggregation",
-				"Whether the server may use its disk for copying."+hint, disk),
+				"Whether the server may use its disk for copying."+hint, into(func(s *settings) *override { return &s.CopyDisk })),
 		}
 	}
-	threads := func(s *settings) *override { return &s.CopyThreads }
-	queue := func(s *settings) *override { return &s.CopyQueue }
-	pipeline := func(s *settings) *override { return &s.CopyPipeline }
-	regex := func(s *settings) *override { return &s.CopyRegex }
-	disk := func(s *settings) *override { return &s.CopyDisk }
 	list := []configdef.Key[settings]{mode,
 		checked(mongodb.EmptyOr(operationTime), key("startup.mode.timestamp.start.at.operation.time", configdef.String, "", configdef.Medium, configdef.MediumWidth, group,
 			"The `startAtOperationTime` configuration.", "The time at which startup.mode=timestamp begins: seconds since 1970, an ISO-8601 instant, or a BSON timestamp as extended JSON.",
 			configdef.Str(func(s *settings) *string { return &s.StartAt }))),
 	}
-	list = append(list, copying("startup.mode.copy.existing.", "", particular(threads), particular(queue), particular(pipeline), particular(regex), particular(disk))...)
+	list = append(list, copying("startup.mode.copy.existing.", "", particular)...)
 	list = append(list, key("copy.existing", configdef.Boolean, "false", configdef.Medium, configdef.MediumWidth, group, "Copy existing data",
 		"Write all documents before the changes. Deprecated: startup.mode=copy_existing.", configdef.Flag(func(s *settings) *bool { return &s.CopyExisting })))
-	return append(list, copying("copy.existing.", " Deprecated: the key behind startup.mode counts.", general(threads), general(queue), general(pipeline), general(regex), general(disk))...)
+	return append(list, copying("copy.existing.", " Deprecated: the key behind startup.mode counts.", general)...)
 }
 
 func errorKeys() []configdef.Key[settings] {

@@ -89,12 +89,11 @@ func (s *Source) Read(ctx context.Context, b *data.Batch) error {
 		begun := time.Now()
 		err := s.step(ctx, b)
 		s.work.stepped(begun)
-		if err == nil {
+		if err == nil || len(b.Records) > 0 {
 			s.answered()
 		}
 		switch {
 		case len(b.Records) > 0:
-			s.answered()
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()

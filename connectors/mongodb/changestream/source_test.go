@@ -334,6 +334,12 @@ func TestOutage(t *testing.T) {
 	if got := lines(t, a.batch); !strings.Contains(got[0], `{"_id": 2}`) {
 		t.Errorf("after an outage: %v", got)
 	}
+	b.waitsNoMore(t)
+}
+
+// waitsNoMore checks that the last reason for waiting was taken back.
+func (b *bed) waitsNoMore(t *testing.T) {
+	t.Helper()
 	last := ""
 	for len(b.waiting) > 0 {
 		last = <-b.waiting

@@ -1,6 +1,7 @@
 package changestream
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"sync"
 	"time"
@@ -67,7 +68,7 @@ func timeOf(token bson.Raw) (uint32, bool) {
 	if err != nil {
 		return 0, false
 	}
-	return uint32(raw[0])<<24 | uint32(raw[1])<<16 | uint32(raw[2])<<8 | uint32(raw[3]), true
+	return binary.BigEndian.Uint32(raw), true
 }
 
 // begin counts what was between two calls of Read.

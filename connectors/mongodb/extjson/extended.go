@@ -52,6 +52,22 @@ func (r *reader) expect(kinds ...tokenKind) error {
 var kindNames = map[tokenKind]string{beginObject: "BEGIN_OBJECT", endObject: "END_OBJECT", leftParen: "LEFT_PAREN", rightParen: "RIGHT_PAREN",
 	colon: "COLON", comma: "COMMA", quoted: "STRING", int32Token: "INT32"}
 
+// after takes a token of a kind, and gives the one behind it.
+func (r *reader) after(kind tokenKind) (token, error) {
+	if err := r.expect(kind); err != nil {
+		return token{}, err
+	}
+	return r.pop()
+}
+
+// textAfter takes a token of a kind, and reads the string behind it.
+func (r *reader) textAfter(kind tokenKind) (string, error) {
+	if err := r.expect(kind); err != nil {
+		return "", err
+	}
+	return r.text()
+}
+
 // expectName takes a name, and the colon behind it.
 func (r *reader) expectName(name string) error {
 	t, err := r.pop()
@@ -89,10 +105,7 @@ func (r *reader) key(a, b string) (string, error) {
 
 // textObject reads an object whose value is a string.
 func (r *reader) textObject(name string) (byte, error) {
-	if err := r.expect(colon); err != nil {
-		return 0, err
-	}
-	text, err := r.text()
+	text, err := r.textAfter(colon)
 	if err != nil {
 		return 0, err
 	}
@@ -144,10 +157,7 @@ func (r *reader) fromText(name, text string) (byte, error) {
 
 // dateObject reads the value of $date: a text, a number, or {"$numberLong": …}.
 func (r *reader) dateObject() (byte, error) {
-	if err := r.expect(colon); err != nil {
-		return 0, err
-	}
-	t, err := r.pop()
+	t, err := r.after(colon)
 	if err != nil {
 		return 0, err
 	}
@@ -181,10 +191,7 @@ func (r *reader) dateObject() (byte, error) {
 }
 
 func (r *reader) keyObject() error {
-	if err := r.expect(colon); err != nil {
-		return err
-	}
-	t, err := r.pop()
+	t, err := r.after(colon)
 	switch {
 	case err != nil:
 		return err
@@ -197,10 +204,7 @@ func (r *reader) keyObject() error {
 }
 
 func (r *reader) undefinedObject() error {
-	if err := r.expect(colon); err != nil {
-		return err
-	}
-	t, err := r.pop()
+	t, err := r.after(colon)
 	if err != nil {
 		return err
 	}
@@ -215,10 +219,7 @@ func (r *reader) undefinedObject() error {
 }
 
 func (r *reader) code(depth int, inside bool) (byte, error) {
-	if err := r.expect(colon); err != nil {
-		return 0, err
-	}
-	code, err := r.text()
+	code, err := r.textAfter(colon)
 	if err != nil {
 		return 0, err
 	}
@@ -333,10 +334,7 @@ func (r *reader) pointerObject() (byte, error) {
 	}
 	switch name {
 	case "$ref":
-		if err := r.expect(colon); err != nil {
-			return 0, err
-		}
-		ref, err := r.text()
+		ref, err := r.textAfter(colon)
 		if err == nil {
 			err = r.expect(comma)
 		}

@@ -103,10 +103,7 @@ func (r *reader) noArguments() error {
 
 // ofText reads a constructor with one text.
 func (r *reader) ofText(do func(text string) (byte, error)) (byte, error) {
-	if err := r.expect(leftParen); err != nil {
-		return 0, err
-	}
-	text, err := r.text()
+	text, err := r.textAfter(leftParen)
 	if err != nil {
 		return 0, err
 	}
@@ -119,10 +116,7 @@ func (r *reader) ofText(do func(text string) (byte, error)) (byte, error) {
 
 // subtypeFirst reads what BinData and HexData begin with.
 func (r *reader) subtypeFirst() (int64, error) {
-	if err := r.expect(leftParen); err != nil {
-		return 0, err
-	}
-	t, err := r.pop()
+	t, err := r.after(leftParen)
 	switch {
 	case err != nil:
 		return 0, err
@@ -179,15 +173,19 @@ func (r *reader) hexData() (byte, error) {
 const maxSubtype = 7
 
 func (r *reader) number(name string) (byte, error) {
-	if err := r.expect(leftParen); err != nil {
-		return 0, err
-	}
-	t, err := r.pop()
+	t, err := r.after(leftParen)
 	if err != nil {
 		return 0, err
 	}
-	read := map[string]func(token) (byte, error){"NumberInt": r.numberInt, "NumberLong": r.numberLong, "NumberDecimal": r.numberDecimal}[name]
-	kind, err := read(t)
+	var kind byte
+	switch name {
+	case "NumberInt":
+		kind, err = r.numberInt(t)
+	case "NumberLong":
+		kind, err = r.numberLong(t)
+	default:
+		kind, err = r.numberDecimal(t)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -242,10 +240,7 @@ func (r *reader) numberDecimal(t token) (kind byte, err error) {
 }
 
 func (r *reader) timestampConstructor() (byte, error) {
-	if err := r.expect(leftParen); err != nil {
-		return 0, err
-	}
-	time, err := r.pop()
+	time, err := r.after(leftParen)
 	if err == nil && time.kind != int32Token {
 		err = parseError("JSON reader expected an integer but found '%s'.", time.shown())
 	}
@@ -266,10 +261,7 @@ func (r *reader) timestampConstructor() (byte, error) {
 }
 
 func (r *reader) regexConstructor() (byte, error) {
-	if err := r.expect(leftParen); err != nil {
-		return 0, err
-	}
-	pattern, err := r.text()
+	pattern, err := r.textAfter(leftParen)
 	if err != nil {
 		return 0, err
 	}
@@ -292,10 +284,7 @@ func (r *reader) regexConstructor() (byte, error) {
 }
 
 func (r *reader) pointerConstructor() (byte, error) {
-	if err := r.expect(leftParen); err != nil {
-		return 0, err
-	}
-	ref, err := r.text()
+	ref, err := r.textAfter(leftParen)
 	if err == nil {
 		err = r.expect(comma)
 	}
@@ -314,10 +303,7 @@ func (r *reader) pointerConstructor() (byte, error) {
 }
 
 func (r *reader) isoDate() (byte, error) {
-	if err := r.expect(leftParen); err != nil {
-		return 0, err
-	}
-	t, err := r.pop()
+	t, err := r.after(leftParen)
 	switch {
 	case err != nil:
 		return 0, err
@@ -360,10 +346,7 @@ func (r *reader) dateText() (byte, error) {
 // dateConstructor is new Date: the present, a text, milliseconds, or three to seven
 // numbers from the year on.
 func (r *reader) dateConstructor() (byte, error) {
-	if err := r.expect(leftParen); err != nil {
-		return 0, err
-	}
-	t, err := r.pop()
+	t, err := r.after(leftParen)
 	switch {
 	case err != nil:
 		return 0, err
